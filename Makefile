@@ -1,0 +1,22 @@
+PYTHON ?= .venv/bin/python
+
+.PHONY: all lint types test bench results
+
+all: lint types test
+
+lint:
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -c "from importlinter.cli import lint_imports; raise SystemExit(lint_imports())"
+
+types:
+	$(PYTHON) -m mypy
+
+test:
+	$(PYTHON) -m pytest
+
+bench:
+	$(PYTHON) -m pytest -m bench -s tests/benchmarks
+
+results:
+	$(PYTHON) -m bench run quick --out results/mini-quick

@@ -1,0 +1,45 @@
+"""Attacks one after the other: what happens to a picture between two people is rarely one step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attacks.base import Attack
+from bench.media import Media
+from bench.settings import settings
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@settings
+class Chain:
+    """Each attack works on the file that the one before it left.
+
+    Attributes:
+        attacks: at least one, in order.
+    """
+
+    attacks: tuple[Attack, ...]
+
+    family = "chain"
+    severity = 0.0
+    axis = "none (chains have no common scale)"
+
+    def __post_init__(self) -> None:
+        steps = self.attacks
+        if not isinstance(steps, tuple) or not steps or not all(isinstance(step, Attack) for step in steps):
+            raise ValueError(f"attacks must be a tuple of one or more attacks, got {steps!r}")
+
+    @property
+    def channel(self) -> str:
+        """Simulated as soon as one step is."""
+        kinds = [attack.channel.partition(":") for attack in self.attacks]
+        simulated = any(kind == "simulated" for kind, _, _ in kinds)
+        return ("simulated:" if simulated else "real:") + " + ".join(dict.fromkeys(what for _, _, what in kinds))
+
+    def __call__(self, media: Media, rng: np.random.Generator) -> Media:
+        """The file after the last step."""
+        for attack in self.attacks:
+            media = attack(media, rng)
+        return media

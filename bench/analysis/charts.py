@@ -1,0 +1,101 @@
+"""Every chart by name, drawn from the tables (and, for curves, from the scores)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from bench.analysis import style
+from bench.analysis.chart_roc import roc_charts
+from bench.analysis.chart_severity import severity_charts
+from bench.analysis.chart_survival import survival_charts
+from bench.analysis.files import write_atomic
+from bench.errors import unknown
+from bench.records import Run
+
+#: Kinds of chart, in the order of the report.
+CHARTS = ("label_survival", "severity", "roc")
+FORMATS = ("svg", "png", "pdf")
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawn chart.
+
+    Attributes:
+        kind: one of ``CHARTS``.
+        name: of its file, without the ending.
+        subject: the detector it is about, "" for labels.
+        figure: what was drawn.
+    """
+
+    kind: str
+    name: str
+    subject: str
+    figure: Figure
+
+
+def file_name(kind: str, subject: str) -> str:
+    """A file name for a chart about a detector, whose name may hold anything; different names never meet."""
+    plain = re.sub(r"[^a-z0-9]+", "-", subject.lower()).strip("-")[:40]
+    if plain != subject:
+        plain += "-" + hashlib.sha256(subject.encode()).hexdigest()[:6]
+    return f"{kind}_{plain}"
+
+
+def check_names(only: Sequence[str] | None, formats: Sequence[str]) -> None:
+    """Raise ``UserError`` for a kind of chart or a format that does not exist."""
+    for name in only or ():
+        if name not in CHARTS:
+            raise unknown("chart", name, CHARTS)
+    for form in formats:
+        if form not in FORMATS:
+            raise unknown("format", form, FORMATS)
+
+
+def draw(run: Run, tables: Mapping[str, pd.DataFrame], only: Sequence[str] | None = None) -> Iterator[Chart]:
+    """The charts of a run, one at a time; use within ``style.styled()``.
+
+    Args:
+        run: the records.
+        tables: of ``bench.analysis.tables.make``; ``label_survival``, ``thresholds`` and ``detector_errors`` are used.
+        only: kinds of chart; None for all.
+    """
+    wanted = CHARTS if only is None else only
+    frozen, errors = tables["thresholds"], tables["detector_errors"]
+    if "label_survival" in wanted:
+        for name, made in survival_charts(run, tables["label_survival"]):
+            yield Chart("label_survival", name, "", made)
+    for kind, makers in (("severity", severity_charts), ("roc", roc_charts)):
+        if kind in wanted:
+            for detector, made in makers(run, frozen, errors):
+                yield Chart(kind, file_name(kind, detector), detector, made)
+
+
+def draw_all(
+    run: Run,
+    tables: Mapping[str, pd.DataFrame],
+    out_dir: Path,
+    only: Sequence[str] | None = None,
+    formats: Sequence[str] = ("svg", "png"),
+) -> list[Path]:
+    """Draw the charts into a folder and say which files were written.
+
+    Raises:
+        UserError: an unknown kind of chart or format.
+    """
+    check_names(only, formats)
+    written = []
+    with style.styled():
+        for chart in draw(run, tables, only):
+            for form in formats:
+                path = out_dir / f"{chart.name}.{form}"
+                write_atomic(path, style.to_bytes(chart.figure, form))
+                written.append(path)
+    return written

@@ -1,0 +1,121 @@
+"""Joins that every table starts from: a run's attacks in order, and readings or scores beside their views."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bench.records import Run
+
+#: Truths in the order of every count array.
+TRUTHS = ("human", "ai", "ai_edited")
+
+#: Stands for all sources, or all carriers, taken together.
+POOLED = "*"
+
+#: Stands for the mean over sources, each counting once.
+MACRO = "macro"
+
+#: Carrier formats as people call them.
+CARRIERS = {POOLED: "all", "image/webp": "WebP"}
+
+Codes = npt.NDArray[np.int64]
+
+
+def as_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a small frame as plain dictionaries."""
+    return cast("list[dict[str, Any]]", frame.to_dict("records"))
+
+
+def attack_frame(run: Run) -> pd.DataFrame:
+    """The attacks of a run in the order of its header: ``attack, attack_family, severity, channel, axis``."""
+    rows = [
+        (a["name"], a.get("family", ""), float(a.get("severity", 0)), a.get("channel", ""), a.get("axis", ""))
+        for a in run.header.get("attacks", [])
+    ]
+    known = {row[0] for row in rows}
+    columns = ["attack", "attack_family", "severity", "channel"]
+    for row in as_rows(run.views[columns].drop_duplicates("attack")):
+        if row["attack"] not in known:
+            rows.append((row["attack"], row["attack_family"], float(row["severity"]), row["channel"], ""))
+    return pd.DataFrame(rows, columns=[*columns, "axis"])
+
+
+def carrier(mime: str) -> str:
+    """A carrier format as in headings: ``image/jpeg`` -> ``JPEG``."""
+    return CARRIERS.get(mime, mime.rpartition("/")[2].upper())
+
+
+def clean_attacks(run: Run) -> list[str]:
+    """The names of attacks that do nothing: the reference that every effect is measured against."""
+    attacks = attack_frame(run)
+    return list(attacks["attack"][attacks["attack_family"] == "identity"])
+
+
+def in_order(values: Iterable[Any], first: Sequence[str]) -> list[str]:
+    """The distinct values: those of ``first`` in its order, then the rest by name."""
+    present = {str(value) for value in values}
+    listed = [value for value in first if value in present]
+    return listed + sorted(present - set(listed))
+
+
+def codes(values: pd.Series, names: Sequence[str]) -> Codes:
+    """Position of each value in ``names``; -1 where it is not one of them."""
+    # Factorising first looks up each distinct text once instead of once per row.
+    found, distinct = pd.factorize(values)
+    positions = np.append(pd.Index(names).get_indexer(pd.Index(distinct)), -1)
+    return positions[found].astype(np.int64)
+
+
+def beside_views(frame: pd.DataFrame, views: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """The rows whose view is among ``views``, with these columns of it beside them."""
+    at = pd.Index(views["key"]).get_indexer(pd.Index(frame["key"]))
+    kept = np.flatnonzero(at >= 0)
+    joined = frame.iloc[kept].reset_index(drop=True)
+    found = views.iloc[at[kept]]
+    for column in columns:
+        joined[column] = found[column].to_numpy()
+    return joined
+
+
+def scored(run: Run) -> pd.DataFrame:
+    """Every score beside its view, without views whose labels were not written for the detectors.
+
+    Detectors judge human files without labels and AI files as a provider would ship them (``metadata``, or ``none``
+    where the run wrote none); views of other bundles belong to the readers of those labels.
+    """
+    views = run.views
+    shipped = "metadata" if "metadata" in run.header.get("bundles", ["metadata"]) else "none"
+    wanted = np.where(views["truth"].eq("human"), "none", shipped)
+    views = views[views["bundle"].to_numpy(object) == wanted]
+    columns = ["sample", "truth", "source", "split", "regime", "attack", "attack_family", "edited_area"]
+    return beside_views(run.scores, views, columns)
+
+
+def detector_names(run: Run) -> list[str]:
+    """Detectors in the order of the header, then any others that have scores."""
+    return in_order(
+        [*run.scores["detector"].unique(), *(d["name"] for d in run.header.get("detectors", []))],
+        [d["name"] for d in run.header.get("detectors", [])],
+    )
+
+
+def regime_names(run: Run) -> list[str]:
+    """Regimes in the order of the header."""
+    return in_order(run.views["regime"].unique(), run.header.get("regimes", []))
+
+
+def label_names(run: Run, present: pd.DataFrame) -> list[tuple[str, str]]:
+    """The ``(label, position)`` pairs of a frame of readings, in the order of the header."""
+    pairs = {(str(a), str(b)) for a, b in present[["label", "position"]].drop_duplicates().itertuples(index=False)}
+    listed = [(label["name"], label["position"]) for label in run.header.get("labels", [])]
+    return [pair for pair in listed if pair in pairs] + sorted(pairs - set(listed))
+
+
+def ok_values(frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Which scores can be used: status ok and a number (a NaN is a failure, never a verdict)."""
+    return frame["status"].eq("ok").to_numpy(bool) & frame["value"].notna().to_numpy(bool)

@@ -1,0 +1,147 @@
+"""One look for every chart: fonts, colours, sizes, and files that come out byte-identical.
+
+Figures are made without pyplot, so nothing global changes and nothing stays in memory. SVG text is drawn as paths:
+it looks the same on a machine without these fonts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+
+import matplotlib as mpl
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+#: Width of a text column in inches; charts that need no more stay within it.
+COLUMN = 7.2
+
+#: Okabe and Ito's colours, told apart with any colour vision (https://jfly.uni-koeln.de/color/).
+BLUE, VERMILLION, GREEN, SKY, ORANGE, PURPLE = "#0072B2", "#D55E00", "#009E73", "#56B4E9", "#E69F00", "#CC79A7"
+INK, MUTED, FAINT, PAPER = "#1f2328", "#59636e", "#d1d9e0", "#ffffff"
+
+#: From nothing left (paper) to everything left (dark blue): the ink is what survived.
+SURVIVAL = LinearSegmentedColormap.from_list("survival", ["#f4f1ea", "#cfe0ee", "#7fb2d8", "#2f7fb8", "#0b4a7f"])
+
+#: Regimes in the order of a run -> colour and marker.
+SERIES = ((BLUE, "o"), (VERMILLION, "s"), (GREEN, "^"), (PURPLE, "D"))
+
+#: Fonts for Chinese, Japanese and Korean names, used where the machine has one of them.
+CJK = (
+    "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "PingFang SC", "Microsoft YaHei", "WenQuanYi Zen Hei",
+    "Arial Unicode MS",
+)  # fmt: skip
+
+#: How long an attack's name may be in a chart before its middle is left out; the tables have it in full.
+NAME_LENGTH = 44
+
+
+def _settings() -> dict[str, object]:
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    return {
+        "font.family": ["DejaVu Sans", *(name for name in CJK if name in installed)],
+        "font.size": 8,
+        "text.color": INK,
+        "text.parse_math": False,  # a name with dollar signs is a name
+        "axes.titlesize": 8.5,
+        "axes.titleweight": "bold",
+        "axes.titlelocation": "left",
+        "axes.labelsize": 7.5,
+        "axes.labelcolor": MUTED,
+        "axes.edgecolor": FAINT,
+        "axes.linewidth": 0.8,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "grid.color": "#eceff2",
+        "grid.linewidth": 0.7,
+        "xtick.color": FAINT,
+        "ytick.color": FAINT,
+        "xtick.labelcolor": MUTED,
+        "ytick.labelcolor": MUTED,
+        "xtick.labelsize": 7,
+        "ytick.labelsize": 7,
+        "legend.frameon": False,
+        "legend.fontsize": 7.5,
+        "svg.fonttype": "path",
+        "svg.hashsalt": "washtest",
+        "path.simplify": False,
+    }
+
+
+@contextlib.contextmanager
+def styled() -> Iterator[None]:
+    """Within it, figures are made and saved in this style, and a glyph no font has is drawn as a box, in silence."""
+    logger = logging.getLogger("matplotlib.font_manager")
+    level = logger.level
+    with mpl.rc_context(_settings()), warnings.catch_warnings():  # type: ignore[arg-type]
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+
+
+def figure(width: float, height: float) -> Figure:
+    """An empty figure, sizes in inches."""
+    made = Figure(figsize=(width, height), facecolor=PAPER)
+    FigureCanvasAgg(made)
+    return made
+
+
+def heading(made: Figure, title: str, subtitle: str = "") -> None:
+    """Title and subtitle at the top left, at the same distance from the edge whatever the size."""
+    width, height = made.get_size_inches()
+    made.text(0.12 / width, 1 - 0.12 / height, title, fontsize=10.5, fontweight="bold", va="top")
+    if subtitle:
+        made.text(0.12 / width, 1 - 0.36 / height, subtitle, fontsize=7.5, color=MUTED, va="top", linespacing=1.35)
+
+
+def footnote(made: Figure, text: str) -> None:
+    """A note at the bottom left."""
+    width, height = made.get_size_inches()
+    made.text(0.12 / width, 0.1 / height, text, fontsize=6.8, color=MUTED, va="bottom", linespacing=1.4)
+
+
+def message(title: str, text: str) -> Figure:
+    """A chart that has nothing to show, and says why."""
+    made = figure(COLUMN, 1.3)
+    heading(made, title)
+    made.text(0.5, 0.4, text, ha="center", va="center", color=MUTED, fontsize=8.5, wrap=True)
+    return made
+
+
+def place(made: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Axes at a place given in inches from the top left corner."""
+    w, h = made.get_size_inches()
+    return made.add_axes((left / w, 1 - (top + height) / h, width / w, height / h))
+
+
+def short(name: str, length: int = NAME_LENGTH) -> str:
+    """A name cut in its middle where it is too long."""
+    if len(name) <= length:
+        return name
+    tail = length // 3
+    return f"{name[: length - tail - 1]}…{name[-tail:]}"
+
+
+_METADATA: dict[str, dict[str, str | None]] = {
+    "svg": {"Date": None, "Creator": "washtest"},
+    "png": {"Software": "washtest"},
+    "pdf": {"CreationDate": None, "ModDate": None, "Creator": "washtest", "Producer": "washtest"},
+}
+
+
+def to_bytes(made: Figure, form: str) -> bytes:
+    """The figure as ``svg``, ``png`` or ``pdf``; without dates and random ids, so it is the same each time."""
+    out = io.BytesIO()
+    made.savefig(out, format=form, dpi=200, metadata=_METADATA[form])
+    return out.getvalue()

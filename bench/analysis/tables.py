@@ -1,0 +1,56 @@
+"""Every table by name, as a pure function of the records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+
+from bench.analysis import detection, grid, survival
+from bench.analysis.thresholds import thresholds
+from bench.errors import unknown
+from bench.records import Run
+
+#: Name of each table -> what makes it; the order is that of listings.
+TABLES: dict[str, Callable[[Run], pd.DataFrame]] = {
+    "label_survival": survival.label_survival,
+    "label_states": survival.label_states,
+    "label_false_positives": survival.label_false_positives,
+    "detector_errors": detection.detector_errors,
+    "thresholds": thresholds,
+    "coverage": grid.coverage,
+    "failures": grid.failures,
+}
+
+
+def make(run: Run, only: Sequence[str] | None = None) -> dict[str, pd.DataFrame]:
+    """The tables of a run, all or those named.
+
+    Raises:
+        UserError: a name that is no table.
+    """
+    for name in only or ():
+        if name not in TABLES:
+            raise unknown("table", name, TABLES)
+    return {name: make_one(run) for name, make_one in TABLES.items() if only is None or name in only}
+
+
+def caption(run: Run, name: str) -> str:
+    """What a printed table has to say about itself: what it is over, and what it was made with."""
+    header = run.header
+    what = (TABLES[name].__doc__ or "").split("\n", 1)[0].rstrip(".")
+    over = {"label_survival": "native regime, test split", "label_states": "native regime, test split"}
+    over["label_false_positives"] = over["label_states"]
+    over["detector_errors"] = (
+        "test split; thresholds frozen on clean human files of the calibration split "
+        f"(FPR at most {' and '.join(f'{100 * a:g} %' for a in header.get('alphas', []))})"
+    )
+    over["coverage"] = "test split"
+    dataset = header.get("dataset", {})
+    facts = [
+        f"suite {header.get('suite', {}).get('name', '?')}",
+        f"dataset {dataset.get('name', '?')} {dataset.get('revision', '')}".rstrip(),
+        f"seed {header.get('seed', '?')}",
+        f"washtest {header.get('washtest', '?')}",
+    ]
+    return "; ".join([what, *([over[name]] if name in over else []), *facts]) + "."

@@ -1,0 +1,321 @@
+"""The contract, as checks that anyone can run on their own attack, label or detector.
+
+Each check takes one entry and raises ``AssertionError`` with a sentence. Our tests apply all of them to every
+registry entry; a plug-in's tests do the same with ``checks_for``::
+
+    import pytest
+    from bench.checks import checks_for
+
+    @pytest.mark.parametrize("check", checks_for(MyAttack(strength=2)), ids=str)
+    def test_contract(check):
+        check()
+"""
+
+from __future__ import annotations
+
+import functools
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from attacks import Attack
+from bench import containers
+from bench.detectors.base import Detector, Score, Trainable
+from bench.errors import CodedError
+from bench.harness import registry
+from bench.labels.base import AI_SOURCE_TYPES, Claim, Label, Reading, graded
+from bench.media import Media
+
+FORMATS = ("image/jpeg", "image/png", "image/webp")
+CLAIM = Claim(producer="001191110102MACQD9K64010000", produce_id="check-1", source_type=AI_SOURCE_TYPES[0])
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check bound to one entry; call it to run it, ``str`` names it."""
+
+    entry: Any
+    function: Callable[[Any], None]
+
+    def __call__(self) -> None:
+        """Run it.
+
+        Raises:
+            AssertionError: with what is wrong.
+        """
+        self.function(self.entry)
+
+    def __str__(self) -> str:
+        name = self.entry.info.name if hasattr(self.entry, "info") else repr(self.entry)
+        return f"{name}: {self.function.__name__.removeprefix('check_')}"
+
+
+def checks_for(entry: Attack | Label | Detector) -> list[Check]:
+    """All checks of the protocol that an entry follows.
+
+    Raises:
+        TypeError: it follows none of the three.
+    """
+    for protocol, checks in ((Detector, DETECTOR_CHECKS), (Label, LABEL_CHECKS), (Attack, ATTACK_CHECKS)):
+        if isinstance(entry, protocol):
+            return [Check(entry, check) for check in checks]
+    raise TypeError(f"{entry!r} is no Attack (call, family, severity, axis, channel), Label or Detector (info, score)")
+
+
+@functools.cache
+def picture(width: int = 96, height: int = 72, seed: int = 7) -> Media:
+    """A textured colour picture, lossless, the same every time."""
+    import cv2
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (max(2, height // 8), max(2, width // 8), 3), dtype=np.uint8)
+    smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    return Media.from_pixels(np.clip(smooth + rng.normal(0, 6, smooth.shape), 0, 255).astype(np.uint8))
+
+
+@functools.cache
+def encoded(mime: str) -> Media:
+    """That picture as a file of this type."""
+    import cv2
+
+    options = {
+        "image/jpeg": (".jpg", []),
+        "image/png": (".png", []),
+        "image/webp": (".webp", [cv2.IMWRITE_WEBP_QUALITY, 90]),
+    }
+    extension, parameters = options[mime]
+    _, data = cv2.imencode(extension, picture().pixels()[..., ::-1], parameters)
+    return Media(data.tobytes(), mime)
+
+
+def _rng() -> Any:
+    import numpy as np
+
+    return np.random.default_rng(1)
+
+
+# Every settings object ---------------------------------------------------------------------------------------------
+
+
+def check_is_a_value(entry: Any) -> None:
+    """Equal settings are equal, hash alike, survive pickling, and cannot be changed."""
+    copy = pickle.loads(pickle.dumps(entry))
+    assert copy == entry and hash(copy) == hash(entry), f"{entry!r} does not survive pickling as an equal value"
+    try:
+        entry.some_new_attribute = 1
+    except AttributeError:
+        return
+    raise AssertionError(f"{entry!r} can be changed; make it a frozen dataclass")
+
+
+def check_repr_names_it(entry: Any) -> None:
+    """``repr`` is one line and, read back, gives an equal object."""
+    text = repr(entry)
+    assert "\n" not in text and " at 0x" not in text, f"{text!r} cannot be a name"
+    known = {**registry.attack_classes(), **registry.label_classes(), **registry.detector_classes()}
+    scope = {**known, type(entry).__name__: type(entry)}
+    back = eval(text, {"__builtins__": {}}, scope)  # our own repr, with nothing in reach but the registered classes
+    assert back == entry, f"eval({text!r}) is {back!r}"
+
+
+# Attacks -----------------------------------------------------------------------------------------------------------
+
+
+def check_describes_itself(attack: Attack) -> None:
+    """Family, severity, axis and channel are there and of the right kind."""
+    import math
+
+    assert attack.family and isinstance(attack.family, str), "family must be a text"
+    assert math.isfinite(attack.severity) and attack.severity >= 0, f"severity must be >= 0, got {attack.severity}"
+    assert attack.axis and isinstance(attack.axis, str), "axis must say what severity measures"
+    kind, _, what = attack.channel.partition(":")
+    assert kind in ("real", "simulated") and what, f"channel must be real:<tool> or simulated:<what>: {attack.channel}"
+    assert "None" not in what, f"channel names no version: {attack.channel}"
+    assert type(attack).__doc__, "the class needs a docstring with the units of its parameters"
+
+
+def check_same_seed_same_bytes(attack: Attack) -> None:
+    """The result depends on file, settings and generator only."""
+    import numpy as np
+
+    for mime in FORMATS:
+        first = attack(encoded(mime), _rng())
+        again = attack(Media(encoded(mime).data, mime), _rng())
+        assert first.data == again.data, f"two runs with one seed differ on {mime}"
+        assert np.array_equal(first.pixels(), again.pixels()), f"two runs with one seed decode differently on {mime}"
+
+
+def check_leaves_its_input_alone(attack: Attack) -> None:
+    """Neither the bytes nor the pixels that came in are changed."""
+    media = Media(encoded("image/png").data, "image/png")
+    before, pixels = media.data, media.pixels().copy()
+    attack(media, _rng())
+    assert media.data == before and (media.pixels() == pixels).all(), f"{attack!r} changed its input"
+
+
+def check_gives_a_readable_file(attack: Attack) -> None:
+    """What comes out is of the type it says, complete, and decodes."""
+    for mime in FORMATS:
+        result = attack(encoded(mime), _rng())
+        assert containers.sniff(result.data) == result.mime, f"{attack!r} says {result.mime} of something else"
+        decoded = Media(result.data, result.mime).pixels()
+        assert decoded.shape == result.pixels().shape, f"{attack!r}: bytes and pixels differ in size"
+
+
+def check_odd_sizes_are_defined(attack: Attack) -> None:
+    """A picture of one pixel, row or column gives a file or a coded error, nothing else."""
+    for size in ((1, 1), (1, 40), (40, 1), (17, 3)):
+        try:
+            assert min(attack(picture(*size), _rng()).size) >= 1
+        except CodedError:
+            continue
+
+
+ATTACK_CHECKS: tuple[Callable[[Any], None], ...] = (
+    check_is_a_value,
+    check_repr_names_it,
+    check_describes_itself,
+    check_same_seed_same_bytes,
+    check_leaves_its_input_alone,
+    check_gives_a_readable_file,
+    check_odd_sizes_are_defined,
+)
+
+
+# Labels ------------------------------------------------------------------------------------------------------------
+
+
+def check_writes_what_it_reads(label: Label) -> None:
+    """In every format it applies to: written, then read intact, in pixels that did not change."""
+    carried = [mime for mime in FORMATS if label.applies(mime)]
+    assert carried, f"{label!r} applies to none of {', '.join(FORMATS)}"
+    for mime in carried:
+        media = encoded(mime)
+        written = label.write(media, CLAIM)
+        reading = graded(label.read(written), label.expected(CLAIM))
+        assert reading.state == "intact" and reading.declares_ai, f"{label!r} in {mime}: {reading}"
+        assert (Media(written.data, mime).pixels() == media.pixels()).all(), f"{label!r} changed pixels of {mime}"
+
+
+def check_finds_nothing_where_nothing_is(label: Label) -> None:
+    """An unlabelled file reads absent, as do pixels that were never a file."""
+    for media in (*map(encoded, FORMATS), picture()):
+        reading = label.read(media)
+        assert reading.state == "absent" and not reading.declares_ai, f"{label!r} on an unlabelled file: {reading}"
+
+
+def check_writing_twice_leaves_one(label: Label) -> None:
+    """A second write replaces the first."""
+    other = Claim(producer="another", produce_id="2", source_type=AI_SOURCE_TYPES[1])
+    for mime in filter(label.applies, FORMATS):
+        twice = label.write(label.write(encoded(mime), other), CLAIM)
+        reading = graded(label.read(twice), label.expected(CLAIM))
+        assert reading.state == "intact", f"{label!r} written twice into {mime}: {reading}"
+
+
+def check_reader_never_raises(label: Label) -> None:
+    """Damaged files give a reading, and never ``absent`` when the reader gave up."""
+    for mime in filter(label.applies, FORMATS):
+        data = label.write(encoded(mime), CLAIM).data
+        for damaged in (
+            b"",
+            data[:1],
+            data[:30],
+            data[: len(data) // 3],
+            bytes(len(data)),
+            data[:200] + bytes(64) + data[264:],
+        ):
+            reading = label.read(Media(damaged, mime))
+            assert isinstance(reading, Reading), f"{label!r} on damaged {mime}: {reading!r}"
+            assert reading.state != "error" or reading.code, f"{label!r}: an error without its code: {reading}"
+
+
+LABEL_CHECKS: tuple[Callable[[Any], None], ...] = (
+    check_is_a_value,
+    check_repr_names_it,
+    check_writes_what_it_reads,
+    check_finds_nothing_where_nothing_is,
+    check_writing_twice_leaves_one,
+    check_reader_never_raises,
+)
+
+
+# Detectors ---------------------------------------------------------------------------------------------------------
+
+
+def check_introduces_itself(detector: Detector) -> None:
+    """Name, version and what it reads are stated."""
+    info = detector.info
+    assert info.name and info.version and info.licence, f"{info} must state name, version and licence"
+    assert info.reads in ("pixels", "file", "both"), f"reads must be pixels, file or both, got {info.reads!r}"
+
+
+def check_scores_every_file(detector: Detector) -> None:
+    """One score per file, in order; a value exactly when the status is ok; a batch gives what single files give."""
+    import math
+
+    ready = _fitted(detector)
+    batch = [encoded(mime) for mime in FORMATS] + [picture()]
+    scores = list(ready.score(batch))
+    assert len(scores) == len(batch), f"{len(scores)} scores for {len(batch)} files"
+    for media, score in zip(batch, scores, strict=True):
+        assert isinstance(score, Score), f"{score!r} is no Score"
+        assert (score.value is not None) == (score.status == "ok"), f"value and status disagree: {score}"
+        assert score.value is None or math.isfinite(score.value), f"{score} is not finite"
+        assert score.status != "error" or score.code, f"an error without its code: {score}"
+        assert list(ready.score([media])) == [score], f"the score of {media!r} depends on the batch"
+
+
+def check_bad_files_are_no_verdict(detector: Detector) -> None:
+    """A truncated file is an error with its code (or an abstention), never a number, for whoever reads pixels."""
+    jpeg = encoded("image/jpeg").data
+    score = next(iter(_fitted(detector).score([Media(jpeg[: len(jpeg) // 2], "image/jpeg")])))
+    if detector.info.reads == "pixels":
+        assert score.status != "ok", f"half a file was scored: {score}"
+
+
+def check_unfitted_says_so(detector: Detector) -> None:
+    """A detector that learns gives no verdict before it is fitted."""
+    if isinstance(detector, Trainable) and detector.model is None:
+        score = next(iter(detector.score([encoded("image/png")])))
+        assert score.status == "unavailable" and score.code, f"an unfitted detector scored: {score}"
+
+
+def check_fit_is_plain_and_repeatable(detector: Detector) -> None:
+    """Two fits on equal rows are equal, hold plain arrays only, and score alike when loaded from them."""
+    if not isinstance(detector, Trainable):
+        return
+    first, second = _fitted(detector), _fitted(detector)
+    assert isinstance(first, Trainable) and isinstance(second, Trainable)
+    assert first.model is not None and second.model is not None
+    for name, array in first.model.items():
+        assert array.dtype.kind in "biuf", f"model array {name} is of dtype {array.dtype}"
+        assert (array == second.model[name]).all(), f"model array {name} differs between two fits"
+    loaded = detector.with_model(first.model)
+    batch = [encoded("image/png")]
+    assert list(loaded.score(batch)) == list(first.score(batch)), "a loaded model scores differently"
+
+
+def _fitted(detector: Detector) -> Detector:
+    import numpy as np
+
+    if not isinstance(detector, Trainable) or detector.model is not None:
+        return detector
+    rows, classes = [], []
+    for i in range(8):
+        rows.append(detector.training_rows(picture(64 + 32 * (i % 2), 64, seed=i), np.random.default_rng(i)))
+        classes += [bool(i % 2)] * len(rows[-1])
+    return detector.fit(np.concatenate(rows), np.array(classes))
+
+
+DETECTOR_CHECKS: tuple[Callable[[Any], None], ...] = (
+    check_is_a_value,
+    check_repr_names_it,
+    check_introduces_itself,
+    check_scores_every_file,
+    check_bad_files_are_no_verdict,
+    check_unfitted_says_so,
+    check_fit_is_plain_and_repeatable,
+)

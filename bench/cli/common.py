@@ -1,0 +1,68 @@
+"""What the commands share: near names for mistyped commands, tab-separated or aligned rows, JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from bench.errors import unknown
+
+
+class Group(click.Group):
+    """A group that answers an unknown command with what is near, and lists commands in the order they were added."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In order of purpose, not of the alphabet."""
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, but with suggestions."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            raise unknown("command", args[0], self.commands)
+        return super().resolve_command(ctx, args)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of rows.")
+
+
+def print_json(value: Any) -> None:
+    """As UTF-8 JSON on standard output; a file name that is no UTF-8 keeps its bytes as ``\\udc..`` escapes."""
+    text = json.dumps(value, ensure_ascii=False, indent=1, default=str, allow_nan=False)
+    click.echo(text.encode("utf-8", "backslashreplace").decode())
+
+
+def print_rows(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Aligned columns for a person at a terminal, tab-separated lines for a program."""
+    lines = [[_cell(value) for value in row] for row in (header, *rows)]
+    if not sys.stdout.isatty():
+        for line in lines:
+            click.echo("\t".join(line))
+        return
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    for number, line in enumerate(lines):
+        text = "  ".join(value.ljust(width) for value, width in zip(line, widths, strict=True)).rstrip()
+        click.secho(text, bold=number == 0)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    # A control character in a file name or a label must not steer the reader's terminal.
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(value))
+
+
+def worker_count(jobs: int | None) -> int:
+    """As asked for, or one worker for each processor that this process may use."""
+    if jobs is not None:
+        return jobs
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -1,0 +1,119 @@
+"""Commands for data sets: bring your own, check it, make an aligned set of it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from bench.cli.common import Group, json_option, print_json, print_rows, worker_count
+from bench.records import TRUTHS
+
+
+@click.group(cls=Group)
+def dataset() -> None:
+    """Bring your own data: import folders, check a data set, make regenerated twins."""
+
+
+@dataset.command("import")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--truth", required=True, type=click.Choice(TRUTHS), help="What all these files are.")
+@click.option("--source", required=True, help="Name of the collection, as in the tables.")
+@click.option("--into", type=click.Path(path_type=Path), help="The data set to add to. [default: FOLDER itself]")
+@click.option("--generator", default="", help="The model that made them.")
+@click.option("--licence", default="", help="Of all these files, e.g. CC0-1.0.")
+@click.option("--group", default="", help="Subgroup for false-positive rates apart, e.g. night.")
+@click.option("--family", type=click.Choice(["path", "stem"]), default="path", show_default=True,
+              help="stem: files of one name are one family (originals and what was made of them).")  # fmt: skip
+def import_(
+    folder: Path, truth: str, source: str, into: Path | None, generator: str, licence: str, group: str, family: str
+) -> None:
+    """Add the pictures of a FOLDER to a data set (samples.csv with sha256, dataset.toml).
+
+    \b
+    Examples:
+      washtest dataset import photos --truth human --source mine --into my/set --licence CC0-1.0
+      washtest dataset import made --truth ai --source sd --generator 'SD 1.5' --into my/set
+    """
+    from bench.harness.dataset_import import import_folder
+
+    target = into or folder
+    added, there, refused = import_folder(
+        folder, target, truth=truth, source=source, generator=generator, licence=licence, group=group, family=family
+    )
+    for line in refused:
+        click.echo(f"not added: {line}", err=True)
+    click.echo(f"{added} added, {there} there already, {len(refused)} refused: {target / 'samples.csv'}")
+    if refused:
+        sys.exit(1)
+
+
+@dataset.command()
+@click.argument("path")
+@click.option("--jobs", type=click.IntRange(0), help="Worker processes. [default: one per processor]")
+@json_option
+def check(path: str, jobs: int | None, as_json: bool) -> None:
+    """Check a data set: leaks across splits, missing or changed files, licence gaps, format bias.
+
+    Exit code 1 when something is wrong; cautions alone leave it 0.
+
+    \b
+    Examples:
+      washtest dataset check mini
+      washtest dataset check my/set --json
+    """
+    from bench.harness.dataset_check import check as examine
+    from bench.harness.engines.local import LocalEngine, pin_threads
+
+    pin_threads()
+    from tqdm import tqdm
+
+    from bench.harness.samples import find_dataset, load_dataset
+
+    loaded = load_dataset(find_dataset(path))
+    with tqdm(total=len(loaded.samples), unit="file", file=sys.stderr, disable=None, leave=False) as bar:
+        report = examine(loaded, LocalEngine(worker_count(jobs)), bar.update)
+    if as_json:
+        print_json({"dataset": loaded.name, "revision": loaded.revision} | asdict(report))
+    else:
+        print_rows(("split", *TRUTHS), [(split, *counts.values()) for split, counts in report.counts.items()])
+        for line in report.problems:
+            click.echo(f"problem\t{line}")
+        for line in report.cautions:
+            click.echo(f"caution\t{line}")
+        auc = "not measured" if report.header_auc is None else f"{report.header_auc:.3f}"
+        used = ", ".join(f"{name} {share:.2f}" for name, share in report.header_features)
+        click.echo(f"header-only AUC\t{auc}\t{used}")
+        click.echo(f"{len(report.problems)} problems, {len(report.cautions)} cautions")
+    if report.problems:
+        sys.exit(1)
+
+
+@dataset.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--attack", default="Resynthesise()", show_default=True, help="The regeneration.")
+@click.option(
+    "--edits/--no-edits", default=True, show_default=True, help="Partial edits of the test split's photographs."
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+def twins(folder: Path, attack: str, edits: bool, seed: int) -> None:
+    """Make an aligned set: regenerated twins (ai) and partial edits (ai_edited) of a data set's photographs.
+
+    \b
+    Example:
+      washtest dataset twins datasets/mini
+    """
+    from bench.harness.engines.local import pin_threads
+
+    pin_threads()
+    from bench.harness import registry
+    from bench.harness.samples import find_dataset
+    from bench.harness.twins import make_twins
+
+    made, edited = make_twins(find_dataset(str(folder)), registry.attack(attack), edits, seed)
+    click.echo(f"{made} twins, {edited} edits: {folder / 'samples.csv'}")
+
+
+COMMANDS = (dataset,)

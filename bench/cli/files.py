@@ -1,0 +1,223 @@
+"""Commands for single files: each part of the bench alone, on anything."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench.cli.common import json_option, print_json, print_rows
+from bench.errors import CodedError, UserError, unknown
+
+if TYPE_CHECKING:
+    from bench.labels.base import Claim
+    from bench.media import Media
+
+in_argument = click.argument("source", metavar="IN", type=click.Path(path_type=Path))
+out_argument = click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+
+
+@click.command()
+@click.argument("scheme")
+@in_argument
+@out_argument
+@click.option("--position", default="", help="Where in the file, e.g. xmp. [default: the scheme's first]")
+@click.option("--claim", "claim_file", type=click.Path(path_type=Path), help="JSON file with the claim's fields.")
+@json_option
+def label(scheme: str, source: Path, target: Path, position: str, claim_file: Path | None, as_json: bool) -> None:
+    """Write a label of SCHEME (gb45438, iptc) into a copy of a file; its coded picture is not touched.
+
+    \b
+    Examples:
+      washtest label gb45438 in.jpg out.jpg
+      washtest label iptc in.png out.png --claim claim.json
+    The claim's fields: label, producer, produce_id, source_type, system.
+    """
+    from bench.harness import registry
+
+    chosen = registry.label(scheme)
+    if position and position != chosen.position:
+        raise unknown(f"position of {scheme}", position, [chosen.position])
+    written = chosen.write(_read(source), _claim(claim_file))
+    _save(written, target, scheme)
+    reading = chosen.read(written)
+    if as_json:
+        print_json(
+            {"file": str(target), "label": reading.label, "position": reading.position, "fields": reading.fields}
+        )
+    else:
+        print_rows(("file", "label", "position", "state"), [(target, reading.label, reading.position, reading.state)])
+
+
+@click.command()
+@click.argument("spec")
+@in_argument
+@out_argument
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the attack's chance.")
+@json_option
+def attack(spec: str, source: Path, target: Path, seed: int, as_json: bool) -> None:
+    """Attack one file as SPEC says, exactly as a run with this seed does.
+
+    \b
+    Examples:
+      washtest attack 'Jpeg(quality=50)' in.png out.jpg
+      washtest attack 'Chain((Screenshot(), Jpeg(75)))' in.jpg out.jpg --seed 1
+    """
+    from bench.harness import registry
+    from bench.harness.plan import generator_for
+
+    chosen = registry.attack(spec)
+    media = _read(source)
+    attacked = chosen(media, generator_for(seed, media.sha256, repr(chosen)))
+    _save(attacked, target, repr(chosen))
+    width, height = attacked.size
+    facts = {"file": str(target), "attack": repr(chosen), "channel": chosen.channel, "mime": attacked.mime}
+    facts |= {"width": str(width), "height": str(height), "bytes": str(len(attacked.data)), "sha256": attacked.sha256}
+    if as_json:
+        print_json(facts | {"width": width, "height": height, "bytes": len(attacked.data)})
+    else:
+        print_rows(tuple(facts), [tuple(facts.values())])
+
+
+@click.command()
+@click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@json_option
+def inspect(paths: tuple[Path, ...], as_json: bool) -> None:
+    """Say which AI labels files carry, where, and whether they conform to their standard.
+
+    \b
+    Examples:
+      washtest inspect picture.jpg
+      washtest inspect *.png --json
+    """
+    from bench.labels import LABELS, read_all
+
+    found: list[dict[str, Any]] = []
+    failed = False
+    for path in paths:
+        entry: dict[str, Any] = {"file": str(path), "mime": "", "sha256": "", "readings": []}
+        try:
+            media = _read(path)
+        except (CodedError, UserError) as error:
+            failed = True
+            found.append(entry | {"error": str(error)})
+            continue
+        entry |= {"mime": media.mime, "sha256": media.sha256}
+        for reading in read_all(media, LABELS):
+            entry["readings"].append(
+                {
+                    "label": reading.label,
+                    "position": reading.position,
+                    "state": reading.state,
+                    "declares_ai": reading.declares_ai,
+                    "integrity": reading.integrity,
+                    "credential": reading.credential,
+                    "fields": reading.fields,
+                    "conformance": list(reading.conformance),
+                    "error": f"{reading.code}: {reading.detail}" if reading.code else "",
+                }
+            )
+            failed |= reading.state == "error"
+        found.append(entry)
+    if as_json:
+        print_json(found)
+    else:
+        rows: list[tuple[object, ...]] = []
+        for entry in found:
+            if "error" in entry:
+                rows.append((entry["file"], "", "", "error", "", entry["error"]))
+            for r in entry["readings"]:
+                notes = "; ".join([*r["conformance"], *([r["error"]] if r["error"] else [])])
+                fields = ", ".join(f"{k}={v}" for k, v in r["fields"].items())
+                says = " | ".join(part for part in (fields, notes) if part)
+                rows.append((entry["file"], r["label"], r["position"], r["state"], r["declares_ai"], says))
+        print_rows(("file", "label", "position", "state", "declares_ai", "detail"), rows)
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+@click.command()
+@click.argument("detector")
+@click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--run", "folder", type=click.Path(path_type=Path), help="Run whose fitted models to use.")
+@json_option
+def detect(detector: str, paths: tuple[Path, ...], folder: Path | None, as_json: bool) -> None:
+    """Score files with one DETECTOR; higher = more AI.
+
+    \b
+    Examples:
+      washtest detect declared picture.jpg
+      washtest detect spectrum *.png --run runs/quick-mini --json
+      washtest detect my_detector.py:score picture.jpg
+    """
+    from bench.detectors.base import Score, Trainable, ask
+    from bench.harness import registry
+    from bench.harness.training import load_model
+
+    chosen = registry.detector(detector)
+    if isinstance(chosen, Trainable):
+        if folder is None:
+            raise UserError(
+                f"{detector} learns from a run's train split; name the run with --run, e.g. runs/quick-mini"
+            )
+        chosen = chosen.with_model(load_model(folder, "native", chosen.info.name))
+    found = []
+    for path in paths:
+        try:
+            score = ask(chosen, [_read(path)])[0]
+        except (CodedError, UserError) as error:
+            score = Score(None, "error", getattr(error, "code", "E_INPUT"), str(error))
+        detail = (
+            f"{score.code}: {score.detail}" if score.code and not score.detail.startswith(score.code) else score.detail
+        )
+        row = {"file": str(path), "detector": chosen.info.name, "value": score.value, "status": score.status}
+        found.append(row | {"detail": detail})
+    if as_json:
+        print_json(found)
+    else:
+        print_rows(("file", "detector", "value", "status", "detail"), [tuple(row.values()) for row in found])
+    if any(row["status"] == "error" for row in found):
+        raise click.exceptions.Exit(1)
+
+
+def _read(path: Path) -> Media:
+    from bench.media import Media
+
+    return Media.read(path)
+
+
+def _save(media: Media, target: Path, made_by: str) -> None:
+    from bench.containers import EXTENSIONS
+
+    names = {".jpeg": ".jpg", ".jpe": ".jpg", ".tiff": ".tif", ".heif": ".heic"}
+    suffix = target.suffix.lower()
+    if suffix and names.get(suffix, suffix) != EXTENSIONS[media.mime]:
+        raise UserError(f"{made_by} gives {media.mime}; let OUT end in {EXTENSIONS[media.mime]}, not {target.suffix}")
+    try:
+        target.write_bytes(media.data)
+    except OSError as error:
+        raise UserError(f"{target} cannot be written: {error.strerror or error}") from None
+
+
+def _claim(path: Path | None) -> Claim:
+    from dataclasses import fields
+
+    from bench.labels.base import Claim
+
+    if path is None:
+        return Claim()
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as JSON: {error}") from None
+    known = [f.name for f in fields(Claim)]
+    if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
+        raise UserError(f"{path} must be a JSON object of texts, with any of {', '.join(known)}")
+    if extra := next((name for name in values if name not in known), None):
+        raise unknown("claim field", extra, known)
+    return Claim(**values)
+
+
+COMMANDS = (inspect, label, attack, detect)

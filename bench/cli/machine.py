@@ -1,0 +1,108 @@
+"""Commands about this installation: what there is, and whether it can run here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from bench.cli.common import json_option, print_json, print_rows
+
+KINDS = ("attacks", "labels", "detectors", "suites", "datasets")
+
+
+@click.command("list")
+@click.argument("kind", type=click.Choice(KINDS))
+@json_option
+def list_(kind: str, as_json: bool) -> None:
+    """List attacks, labels, detectors, suites or datasets.
+
+    \b
+    Examples:
+      washtest list attacks
+      washtest list detectors --json
+    """
+    rows = {
+        "attacks": _attacks,
+        "labels": _labels,
+        "detectors": _detectors,
+        "suites": _suites,
+        "datasets": _datasets,
+    }[kind]()
+    if as_json:
+        print_json(rows)
+    else:
+        print_rows(list(rows[0]) if rows else ["name"], [list(row.values()) for row in rows])
+
+
+def _row(name: str, family: str, channel: str, available: bool = True, install: str = "") -> dict[str, Any]:
+    return {"name": name, "family": family, "channel": channel, "available": available, "install": install}
+
+
+def _attacks() -> list[dict[str, Any]]:
+    from attacks import ATTACKS
+    from bench.harness.registry import attack_classes
+
+    rows = [_row(repr(attack), attack.family, attack.channel) for attack in ATTACKS]
+    ours = {type(attack).__name__ for attack in ATTACKS}
+    return rows + [
+        _row(name, "plug-in", kind.__module__) for name, kind in attack_classes().items() if name not in ours
+    ]
+
+
+def _labels() -> list[dict[str, Any]]:
+    from bench.labels import LABELS
+
+    return [_row(label.name, label.position, "embedded writer and reader") for label in LABELS]
+
+
+def _detectors() -> list[dict[str, Any]]:
+    from bench.detectors import DETECTORS
+    from bench.harness.registry import detector_classes
+
+    rows = [_row(d.info.name, f"reads {d.info.reads}", f"version {d.info.version}") for d in DETECTORS]
+    ours = {type(detector).__name__ for detector in DETECTORS}
+    more = [(name, kind) for name, kind in detector_classes().items() if name not in ours]
+    return rows + [_row(name, "plug-in", kind.__module__) for name, kind in more]
+
+
+def _suites() -> list[dict[str, Any]]:
+    from bench.harness.plan import load_suite, suite_files
+
+    suites = [load_suite(name) for name in suite_files()]
+    return [_row(suite.name, f"{len(suite.attacks)} attacks", suite.description) for suite in suites]
+
+
+def _datasets() -> list[dict[str, Any]]:
+    from bench.harness.samples import dataset_folders, load_dataset
+
+    rows = []
+    for folder in dataset_folders():
+        loaded = load_dataset(folder)
+        counts = loaded.counts()
+        by_truth = ", ".join(f"{sum(c[t] for c in counts.values())} {t}" for t in next(iter(counts.values())))
+        rows.append(_row(loaded.name, by_truth, loaded.title))
+    return rows
+
+
+@click.command()
+@json_option
+def doctor(as_json: bool) -> None:
+    """Say which packages, codecs and programs are here, and the command that gets the rest.
+
+    \b
+    Example:
+      washtest doctor
+    """
+    from bench.harness.doctor import examine
+
+    rows = examine()
+    if as_json:
+        print_json(rows)
+    else:
+        print_rows(list(rows[0]), [list(row.values()) for row in rows])
+    if any(row["needed"] == "always" and not row["available"] for row in rows):
+        raise click.exceptions.Exit(1)
+
+
+COMMANDS = (list_, doctor)

@@ -1,0 +1,13 @@
+"""Detectors: from an encoded file to one raw score, higher = more AI.
+
+``DETECTORS`` is the registry, in the order of the tables.
+"""
+
+from bench.detectors.base import Detector
+from bench.detectors.declared import Declared
+from bench.detectors.header import HeaderDetector
+from bench.detectors.spectrum import Spectrum
+
+DETECTORS: tuple[Detector, ...] = (Declared(), HeaderDetector(), Spectrum())
+
+__all__ = ["DETECTORS", "Detector"]

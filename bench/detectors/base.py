@@ -1,0 +1,126 @@
+"""What a detector is: something that gives each file a raw score, higher meaning more AI.
+
+``Detector`` is a protocol. A detector that learns also has the two methods of ``Trainable``; the harness fits it on
+the train split and hands the fitted copy to the workers. Scores are raw float64 and uncalibrated: thresholds are
+made later, from the calibration split, by ``bench.analysis``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+from bench.errors import CodedError, Unavailable, coded
+from bench.media import Media
+
+if TYPE_CHECKING:
+    import numpy as np
+
+#: A fitted model as plain named arrays: it can be stored without pickle and holds no code.
+Arrays = Mapping[str, "np.ndarray"]
+
+
+@dataclass(frozen=True)
+class DetectorInfo:
+    """Who the detector is.
+
+    Attributes:
+        name: as in tables and on the command line.
+        version: changes whenever scores may change.
+        reads: ``pixels``, ``file`` (headers and metadata only) or ``both``.
+        modality: ``image``.
+        licence: of code and weights.
+        weights_sha256: "" for none.
+        default_threshold: the vendor's own; flagged means score > threshold.
+        probability: whether the score claims to be a probability.
+    """
+
+    name: str
+    version: str
+    reads: Literal["pixels", "file", "both"]
+    modality: str = "image"
+    licence: str = "Apache-2.0"
+    weights_sha256: str = ""
+    default_threshold: float | None = None
+    probability: bool = False
+
+
+@dataclass(frozen=True)
+class Score:
+    """One verdict: ``value`` is None unless ``status`` is ``ok``."""
+
+    value: float | None
+    status: Literal["ok", "abstain", "error", "unavailable"] = "ok"
+    code: str = ""
+    detail: str = ""
+
+
+def checked(value: object) -> Score:
+    """A number as a score; anything else, NaN and infinity as a coded error."""
+    import math
+
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return Score(None, "error", "E_NOT_A_NUMBER", f"the score is {value!r}")
+    if not math.isfinite(number):
+        return Score(None, "error", "E_NOT_FINITE", f"the score is {number}")
+    return Score(number)
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Scores encoded files."""
+
+    @property
+    def info(self) -> DetectorInfo:
+        """Who it is and what it reads."""
+
+    def score(self, batch: Sequence[Media]) -> Sequence[Score]:
+        """One score per file, in order; higher = more AI."""
+
+
+@runtime_checkable
+class Trainable(Detector, Protocol):
+    """A detector that is fitted on the train split before it scores."""
+
+    def training_rows(self, media: Media, rng: np.random.Generator) -> np.ndarray:
+        """The feature rows that one training file yields, ``(k, features)`` (k > 1 with augmentation)."""
+
+    def fit(self, features: np.ndarray, is_ai: np.ndarray) -> Trainable:
+        """A fitted copy; ``features`` is ``(n, features)``, ``is_ai`` is ``(n,)`` bool. Deterministic."""
+
+    @property
+    def model(self) -> Arrays | None:
+        """The fitted state as plain arrays, or None before ``fit``."""
+
+    def with_model(self, model: Arrays) -> Trainable:
+        """A copy that uses this state."""
+
+
+def ask(detector: Detector, batch: Sequence[Media]) -> list[Score]:
+    """One sound score per file, whatever the detector does.
+
+    An exception, a wrong count, something that is no ``Score``, NaN and infinity are errors with a code: never a
+    verdict, and never the loss of what other detectors say about the same file.
+    """
+    name = detector.info.name
+    try:
+        scores = list(detector.score(batch))
+        if len(scores) != len(batch):
+            raise CodedError("E_LENGTH", f"{name} returned {len(scores)} scores for {len(batch)} files")
+        return [_sound(name, score) for score in scores]
+    except (Exception, SystemExit) as error:
+        failure = coded(error)
+        status: Literal["unavailable", "error"] = "unavailable" if isinstance(failure, Unavailable) else "error"
+        return [Score(None, status, failure.code, failure.detail)] * len(batch)
+
+
+def _sound(name: str, score: object) -> Score:
+    if not isinstance(score, Score) or score.status not in ("ok", "abstain", "error", "unavailable"):
+        return Score(None, "error", "E_SCORE", f"{name} returned {score!r}, which is no Score")
+    if score.status == "ok":
+        sound = checked(score.value)
+        return sound if sound.status != "ok" else replace(score, value=sound.value)
+    return score if score.value is None else replace(score, value=None)

@@ -1,0 +1,1 @@
+"""The measuring half: takes samples through labels, attacks, readers and detectors, and writes records."""

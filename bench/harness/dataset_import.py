@@ -1,0 +1,167 @@
+"""From a user's folder of pictures to a data set: one row per file in ``samples.csv``, and a card."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+import string
+from pathlib import Path
+from typing import Any
+
+from bench.containers import EXTENSIONS
+from bench.errors import CodedError, UserError
+from bench.harness.store import write_text
+from bench.media import Media
+from bench.records import TRUTHS
+
+COLUMNS = (
+    "path", "truth", "source", "generator", "family", "licence", "group", "width", "height", "format", "bytes",
+    "sha256", "mask", "edited_area",
+)  # fmt: skip
+
+#: Files that lie about in folders of pictures and are none.
+NOT_PICTURES = {".csv", ".toml", ".txt", ".md", ".json", ".ini", ".db", ".html", ".pdf", ".zip", ".ds_store"}
+
+
+def import_folder(
+    folder: Path,
+    into: Path,
+    *,
+    truth: str,
+    source: str,
+    generator: str = "",
+    licence: str = "",
+    group: str = "",
+    family: str = "path",
+) -> tuple[int, int, list[str]]:
+    """Add every picture below ``folder`` to the data set ``into``, which is made where missing.
+
+    Files outside ``into`` are copied to ``into/files/<truth>/<source>/``. A file already listed (same sha256 and
+    truth) is not added twice.
+
+    Args:
+        folder: searched through, names starting with a dot left out.
+        into: the data set's folder.
+        truth: of all these files.
+        source: the collection's name; letters, digits, ``.``, ``_`` and ``-``.
+        generator: the model that made them.
+        licence: of all these files.
+        group: subgroup, for false-positive rates apart.
+        family: ``path``: each file is its own family; ``stem``: files of one name (whatever folder and extension)
+            are one, for sets of originals and what was derived from them.
+
+    Returns:
+        Number added, number that were there already, and one line for each file that is no readable picture.
+
+    Raises:
+        UserError: nothing to add, or the data set cannot be read or written.
+    """
+    if truth not in TRUTHS:
+        raise UserError(f"truth must be one of {', '.join(TRUTHS)}, got {truth!r}")
+    if not source or set(source) - set(string.ascii_letters + string.digits + "._-"):
+        raise UserError(f"source must be letters, digits, '.', '_' or '-', got {source!r}")
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not a folder")
+    rows, columns = _existing(into / "samples.csv")
+    known = {(row.get("sha256"), row.get("truth")) for row in rows}
+    taken = {row["path"] for row in rows}
+    added, there, refused = 0, 0, []
+    for path in _pictures(folder):
+        shown = path.relative_to(folder)
+        try:
+            media = Media.read(path)
+            width, height = media.size
+            str(shown).encode("utf-8")  # a name that is no UTF-8 cannot stand in samples.csv
+        except CodedError as error:
+            refused.append(f"{shown}: {error}")
+            continue
+        except UnicodeEncodeError:
+            refused.append(
+                f"{str(shown).encode('utf-8', 'backslashreplace').decode()}: the name is not UTF-8; rename it"
+            )
+            continue
+        if (media.sha256, truth) in known:
+            there += 1
+            continue
+        known.add((media.sha256, truth))
+        target = _place(path, folder, into, f"{truth}/{source}", taken)
+        taken.add(target)
+        rows.append(
+            {
+                "path": target,
+                "truth": truth,
+                "source": source,
+                "generator": generator,
+                "family": path.stem if family == "stem" else target.removeprefix("files/"),
+                "licence": licence,
+                "group": group,
+                "width": str(width),
+                "height": str(height),
+                "format": EXTENSIONS[media.mime].lstrip(".").upper(),
+                "bytes": str(len(media.data)),
+                "sha256": media.sha256,
+            }
+        )
+        added += 1
+    if not added and not there:
+        why = f"; {refused[0]}" if refused else ""
+        raise UserError(f"{folder} holds no readable picture (JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF, HEIC){why}")
+    write_samples(into / "samples.csv", rows, columns)
+    if not (into / "dataset.toml").exists():
+        name = into.resolve().name
+        text = f'name = "{name}"\ntitle = "{name}"\nlicence = "{licence or "see samples.csv"}"\n'
+        write_text(into / "dataset.toml", text)
+    return added, there, refused
+
+
+def write_samples(path: Path, rows: list[dict[str, Any]], columns: list[str]) -> None:
+    """``samples.csv``, whole or not at all."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, out.getvalue())
+
+
+def _existing(table: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    if not table.exists():
+        return [], list(COLUMNS)
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+            columns = list(reader.fieldnames or COLUMNS)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{table} cannot be read: {error}") from None
+    if "split" in columns:
+        raise UserError(f"{table} states splits itself; add rows there by hand so that each gets its split")
+    return rows, [*columns, *(column for column in COLUMNS if column not in columns)]
+
+
+def _pictures(folder: Path) -> list[Path]:
+    found = []
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.is_file() and not hidden and path.suffix.lower() not in NOT_PICTURES:
+            found.append(path)
+    return found
+
+
+def _place(path: Path, folder: Path, into: Path, group: str, taken: set[str]) -> str:
+    """The file's path inside the data set; a file from elsewhere is copied there."""
+    try:
+        return path.resolve().relative_to(into.resolve()).as_posix()
+    except ValueError:
+        pass
+    target = f"files/{group}/{path.relative_to(folder).as_posix()}"
+    number = 1
+    while target in taken or (into / target).exists():
+        number += 1
+        target = f"files/{group}/{path.relative_to(folder).with_suffix('').as_posix()}-{number}{path.suffix}"
+    try:
+        (into / target).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, into / target)
+    except OSError as error:
+        raise UserError(f"{into / target} cannot be written: {error.strerror or error}") from None
+    return target

@@ -1,0 +1,62 @@
+"""What this machine has: packages, codecs that really encode and decode, and the programs that tests use."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from typing import Any
+
+from bench.harness.plan import PACKAGES
+from bench.tools import opencv_version, package_version, program
+
+#: Programs that check our labels and pages with another hand; the tests that use them skip when they are missing.
+PROGRAMS = {
+    "exiftool": (("exiftool",), "-ver", "apt install libimage-exiftool-perl"),
+    "exiv2": (("exiv2",), "--version", "apt install exiv2"),
+    "chromium": (("chromium", "chromium-browser", "google-chrome"), "--version", "apt install chromium"),
+}
+CODECS = {"JPEG": ".jpg", "PNG": ".png", "WebP": ".webp"}
+
+
+def examine() -> list[dict[str, Any]]:
+    """One row for each thing: ``kind, name, available, version, needed, install``."""
+    rows = [_row("python", "python", True, platform.python_version(), "always", "")]
+    for name in ("opencv-python-headless", *PACKAGES):
+        version = opencv_version() if name.startswith("opencv") else package_version(name)
+        rows.append(_row("package", name, version is not None, version or "", "always", f"pip install {name}"))
+    for name, extension in CODECS.items():
+        rows.append(
+            _row(
+                "codec", name, _round_trip(extension), opencv_version(), "always", "pip install opencv-python-headless"
+            )
+        )
+    for name, (names, flag, install) in PROGRAMS.items():
+        path = program(*names)
+        rows.append(_row("program", name, path is not None, _version(path, flag) if path else "", "tests", install))
+    return rows
+
+
+def _row(kind: str, name: str, available: bool, version: str, needed: str, install: str) -> dict[str, Any]:
+    row: dict[str, Any] = {"kind": kind, "name": name, "available": available, "version": version, "needed": needed}
+    return row | {"install": "" if available else install}
+
+
+def _round_trip(extension: str) -> bool:
+    import cv2
+    import numpy as np
+
+    grey = np.full((16, 16, 3), 128, np.uint8)
+    try:
+        done, data = cv2.imencode(extension, grey)
+        back = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    except cv2.error:
+        return False
+    return bool(done) and back is not None and int(np.abs(back.astype(int) - 128).max()) < 8
+
+
+def _version(path: str, flag: str) -> str:
+    try:
+        answer = subprocess.run([path, flag], capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.SubprocessError):
+        return "does not answer"
+    return (answer.stdout.strip().splitlines() or [""])[0]

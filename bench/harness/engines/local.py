@@ -1,0 +1,242 @@
+"""Worker processes on one machine, watched.
+
+Each worker holds one task at a time and the parent hands out the next when a result comes, so memory does not grow
+with the number of tasks. A worker that dies or overruns its time is replaced and its task tried once more; then the
+task's result is a ``CodedError``. The standard pools hang or lose what is pending when a worker is killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from bench.errors import CodedError, coded
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+#: Every library that would start threads of its own; one a worker is fastest, and then results do not depend on it.
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+def pin_threads() -> None:
+    """One thread per library in this process and its children; call before numpy is imported."""
+    for name in THREAD_VARIABLES:
+        os.environ.setdefault(name, "1")
+
+
+@dataclass
+class _Worker:
+    process: BaseProcess
+    pipe: Connection
+    task: int | None = None
+    deadline: float = float("inf")
+
+
+@dataclass
+class LocalEngine:
+    """Runs one function over many tasks.
+
+    Attributes:
+        jobs: worker processes; 0 runs in this process (for profilers and debuggers: nothing is watched then).
+        time_limit: seconds that one task may take.
+        private_descriptors: file descriptors that workers must not keep open (a lock on the run folder).
+        crashes: how many workers had to be replaced.
+    """
+
+    jobs: int
+    time_limit: float = 600.0
+    private_descriptors: tuple[int, ...] = ()
+    crashes: int = 0
+    _workers: list[_Worker] = field(default_factory=list)
+
+    def run(self, function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[tuple[int, R | CodedError]]:
+        """Yield ``(index of task, result)`` as results come, in no particular order.
+
+        Args:
+            function: a module-level function or a ``functools.partial`` of one.
+            tasks: picklable.
+        """
+        if self.jobs == 0:
+            for index, task in enumerate(tasks):
+                yield index, _attempt(function, task)
+            return
+        waiting = deque(range(len(tasks)))
+        tries = [0] * len(tasks)
+        try:
+            for _ in range(min(self.jobs, len(tasks))):
+                self._start(function)
+            while waiting or any(worker.task is not None for worker in self._workers):
+                for worker in self._workers:
+                    if worker.task is None and waiting:
+                        self._hand_out(worker, waiting.popleft(), tasks, tries)
+                for worker in self._ready():
+                    held = worker.task
+                    result = self._take(worker)
+                    if isinstance(result, _Lost):
+                        self._replace(worker, function)
+                        if held is not None and tries[held] < 2:
+                            waiting.appendleft(held)
+                            continue
+                        result = CodedError(result.code, f"{result.detail}, twice")
+                    if held is not None:
+                        yield held, result
+        finally:
+            self._stop()
+
+    def _hand_out(self, worker: _Worker, index: int, tasks: Sequence[Any], tries: list[int]) -> None:
+        tries[index] += 1
+        worker.task = index
+        worker.deadline = time.monotonic() + self.time_limit
+        try:
+            worker.pipe.send(tasks[index])
+        except OSError:
+            pass  # it died between two tasks; its sentinel says so at once
+
+    def _ready(self) -> list[_Worker]:
+        """The workers that have something to say, died, or ran out of time."""
+        signs: dict[Any, _Worker] = {worker.pipe: worker for worker in self._workers}
+        signs |= {worker.process.sentinel: worker for worker in self._workers}
+        soonest = min(worker.deadline for worker in self._workers)
+        found = multiprocessing.connection.wait(signs, timeout=max(0.0, min(soonest - time.monotonic(), 1.0)))
+        now = time.monotonic()
+        late = [worker for worker in self._workers if worker.deadline <= now]
+        return list({id(worker): worker for worker in [*(signs[sign] for sign in found), *late]}.values())
+
+    def _take(self, worker: _Worker) -> Any:
+        """A worker's result, or ``_Lost``."""
+        try:
+            if worker.pipe.poll():
+                result = worker.pipe.recv()
+                worker.task, worker.deadline = None, float("inf")
+                return result
+        except (EOFError, OSError):
+            pass
+        if worker.process.is_alive() and worker.deadline <= time.monotonic():
+            return _Lost("E_TIMEOUT", f"took more than {self.time_limit:g} s")
+        worker.process.join(1.0)
+        return _Lost("E_CRASH", f"the worker died ({_exit_reason(worker.process.exitcode)})")
+
+    def _start(self, function: Callable[[Any], Any]) -> None:
+        fork = "fork" in multiprocessing.get_all_start_methods()
+        context: Any = multiprocessing.get_context("fork" if fork else "spawn")
+        ours, theirs = context.Pipe()
+        # A forked child holds copies of everything open here: of the other workers' pipes, which would keep those
+        # workers waiting after this process is killed, and of the lock, which would outlive it.
+        inherited = (
+            (*self.private_descriptors, ours.fileno(), *(w.pipe.fileno() for w in self._workers)) if fork else ()
+        )
+        process = context.Process(target=_work, args=(function, theirs, inherited, os.getpid()), daemon=True)
+        with _no_opencv_threads(), warnings.catch_warnings():
+            # Python warns of forking while other threads run; ours are idle pools, and workers pin theirs to one.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            process.start()
+        theirs.close()
+        self._workers.append(_Worker(process, ours))
+
+    def _replace(self, worker: _Worker, function: Callable[[Any], Any]) -> None:
+        self.crashes += 1
+        self._workers.remove(worker)
+        _end(worker)
+        self._start(function)
+
+    def _stop(self) -> None:
+        for worker in self._workers:
+            worker.pipe.close()  # an idle worker reads the end of its pipe and leaves
+        for worker in self._workers:
+            if worker.task is None:
+                worker.process.join(1.0)
+            _end(worker)
+        self._workers.clear()
+
+
+@contextlib.contextmanager
+def _no_opencv_threads() -> Iterator[None]:
+    """OpenCV's pool of threads put away while we fork: a child would wait for threads that it does not have."""
+    cv2 = sys.modules.get("cv2")
+    if cv2 is None:
+        yield
+        return
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
+
+
+@dataclass(frozen=True)
+class _Lost:
+    code: str
+    detail: str
+
+
+def _end(worker: _Worker) -> None:
+    if worker.process.is_alive():
+        worker.process.kill()
+    worker.process.join()
+    worker.pipe.close()
+
+
+def _exit_reason(exitcode: int | None) -> str:
+    if exitcode is not None and exitcode < 0:
+        try:
+            return f"signal {signal.Signals(-exitcode).name}"
+        except ValueError:
+            return f"signal {-exitcode}"
+    return f"exit code {exitcode}"
+
+
+def _attempt(function: Callable[[T], R], task: T) -> R | CodedError:
+    try:
+        return function(task)
+    except Exception as error:
+        return coded(error)
+
+
+def _follow(parent: int) -> None:
+    """Leave within a second of the parent's death, in the middle of a task too."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def _work(function: Callable[[Any], Any], pipe: Connection, inherited: tuple[int, ...], parent: int) -> None:
+    """A worker's life: a task, a result, until the pipe ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent alone decides
+    for descriptor in inherited:
+        try:
+            os.close(descriptor)
+        except OSError:
+            pass
+    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+    pin_threads()
+    import cv2
+
+    cv2.setNumThreads(1)
+    while True:
+        try:
+            task = pipe.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            pipe.send(_attempt(function, task))
+        except OSError:
+            return
+        except Exception as error:  # a result that cannot be pickled; nothing of it has been sent
+            pipe.send(coded(error))

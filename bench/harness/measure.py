@@ -1,0 +1,197 @@
+"""One sample, measured: every view of it made once, read by every label and scored by every detector.
+
+This is all that a worker does. Nothing here judges: thresholds, rates and intervals are made from the rows later.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from attacks import Attack
+from bench.detectors.base import Detector, ask
+from bench.errors import CodedError, Unavailable, coded
+from bench.harness.plan import PlannedView, Suite, Task, generator_for
+from bench.harness.quality import psnr, ssim
+from bench.harness.regimes import in_regime
+from bench.harness.samples import Sample
+from bench.labels import write_bundle
+from bench.labels.base import Claim, Label, Reading, graded
+from bench.media import Media
+
+#: Rows of the three tables, each row a dict of the columns that are not null.
+Rows = dict[str, list[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What stands ready before the first sample comes.
+
+    Attributes:
+        run: id of the run, for the records.
+        suite: what to measure.
+        detectors: per regime, fitted where they learn.
+    """
+
+    run: str
+    suite: Suite
+    detectors: dict[str, tuple[Detector, ...]]
+
+
+def claim_for(sample: Sample) -> Claim:
+    """What an honest provider would say about this sample; the same in every run."""
+    edited = sample.truth == "ai_edited"
+    return Claim(
+        label="1",
+        producer="washtest",
+        produce_id=(sample.sha256 or sample.id.encode().hex())[:32],
+        source_type="compositeWithTrainedAlgorithmicMedia" if edited else "trainedAlgorithmicMedia",
+    )
+
+
+def measure(bench: Bench, task: Task) -> Rows:
+    """All rows of one sample. A failure of any part is rows with its code; it never loses the others."""
+    rows: Rows = {"views": [], "readings": [], "scores": []}
+    try:
+        media = task.sample.media
+        media.pixels()
+    except Exception as error:
+        return failed(bench, task, error)
+    for regime in bench.suite.regimes:
+        views = [view for view in task.views if view.regime == regime]
+        if not views:
+            continue
+        try:
+            base = in_regime(media, regime)
+            pixels = base.pixels()
+            claim = claim_for(task.sample)
+            labels = bench.suite.labels if views[0].bundle != "none" else ()
+            labelled = base.spliced(write_bundle(base, labels, claim).data) if labels else base
+        except Exception as error:
+            for view in views:
+                _add_failed(rows, bench, task.sample, view, media.mime, error)
+            continue
+        expected = {label: label.expected(claim) for label in labels if label.applies(base.mime)}
+        for view in views:
+            attack = bench.suite.attacks[view.attack]
+            rng = generator_for(bench.suite.seed, media.sha256, repr(attack))
+            start = time.perf_counter()
+            try:
+                attacked = attack(labelled, rng)
+                made = time.perf_counter()
+                shown = attacked.pixels()
+            except Exception as error:
+                _add_failed(rows, bench, task.sample, view, base.mime, error)
+                continue
+            decoded = time.perf_counter()
+            row = _view_row(bench, task.sample, view, attack, base.mime)
+            row |= {"status": "ok", "mime": attacked.mime, "width": shown.shape[1], "height": shown.shape[0]}
+            if attacked.encoded:
+                row |= {"bytes": len(attacked.data), "sha256": attacked.sha256}
+            if shown.shape == pixels.shape:
+                row |= {"psnr": psnr(pixels, shown), "ssim": ssim(pixels, shown)}
+            finished = time.perf_counter()
+            row |= {"seconds_attack": made - start, "seconds_decode": decoded - made}
+            rows["views"].append(row | {"seconds_quality": finished - decoded})
+            for label in bench.suite.labels:
+                rows["readings"].append(_read(view, label, attacked, label in labels, expected.get(label)))
+            for detector in bench.detectors[regime]:
+                rows["scores"].append(_score(view, detector, attacked))
+    return rows
+
+
+def failed(bench: Bench, task: Task, error: BaseException) -> Rows:
+    """The rows of a sample that could not be measured at all: every planned cell, with the code."""
+    rows: Rows = {"views": [], "readings": [], "scores": []}
+    for view in task.views:
+        _add_failed(rows, bench, task.sample, view, None, error)
+    return rows
+
+
+def _view_row(bench: Bench, sample: Sample, view: PlannedView, attack: Attack, mime: str | None) -> dict[str, Any]:
+    return {
+        "key": view.key,
+        "run": bench.run,
+        "sample": sample.id,
+        "truth": sample.truth,
+        "source": sample.source,
+        "generator": sample.generator,
+        "family": sample.family,
+        "split": sample.split,
+        "group": sample.group,
+        "edited_area": sample.edited_area,
+        "regime": view.regime,
+        "bundle": view.bundle,
+        "attack": repr(attack),
+        "attack_family": attack.family,
+        "severity": attack.severity,
+        "channel": attack.channel,
+        "source_mime": mime,
+    }
+
+
+def _add_failed(
+    rows: Rows, bench: Bench, sample: Sample, view: PlannedView, mime: str | None, error: BaseException
+) -> None:
+    """One view that could not be made: a row in each table for everything that would have looked at it."""
+    failure = coded(error)
+    status = "unavailable" if isinstance(failure, Unavailable) else "error"
+    why = {"code": failure.code, "detail": failure.detail}
+    row = _view_row(bench, sample, view, bench.suite.attacks[view.attack], mime)
+    rows["views"].append(row | {"status": status} | why)
+    for label in bench.suite.labels:
+        reading = {"key": view.key, "label": label.name, "position": label.position, "state": status}
+        rows["readings"].append(reading | {"written": view.bundle != "none"} | why)
+    for detector in bench.detectors[view.regime]:
+        rows["scores"].append({"key": view.key, "detector": detector.info.name, "status": status} | why)
+
+
+def _read(
+    view: PlannedView, label: Label, media: Media, written: bool, expected: dict[str, str] | None
+) -> dict[str, Any]:
+    start = time.perf_counter()
+    if written and expected is None:
+        reading = Reading(label.name, label.position, "not_applicable")
+    else:
+        try:
+            reading = label.read(media)
+            if not isinstance(reading, Reading):
+                raise CodedError("E_READING", f"{label.name} returned {reading!r}, which is no Reading")
+            if expected is not None:
+                reading = graded(reading, expected)
+        except Exception as error:  # a reader must not raise; one that does has failed, not found nothing
+            failure = coded(error)
+            state = "unavailable" if isinstance(failure, Unavailable) else "error"
+            reading = Reading(label.name, label.position, state, code=failure.code, detail=failure.detail)  # type: ignore[arg-type]
+    return {
+        "key": view.key,
+        "label": reading.label,
+        "position": label.position,
+        "written": written,
+        "state": reading.state,
+        "declares_ai": reading.declares_ai,
+        "integrity": reading.integrity,
+        "credential": reading.credential,
+        "fields_kept": reading.fields_kept,
+        "fields_expected": reading.fields_expected,
+        "bit_accuracy": reading.bit_accuracy,
+        "p_value": reading.p_value,
+        "seconds": time.perf_counter() - start,
+        "code": reading.code,
+        "detail": reading.detail,
+    }
+
+
+def _score(view: PlannedView, detector: Detector, media: Media) -> dict[str, Any]:
+    start = time.perf_counter()
+    score = ask(detector, [media])[0]
+    return {
+        "key": view.key,
+        "detector": detector.info.name,
+        "value": score.value,
+        "status": score.status,
+        "seconds": time.perf_counter() - start,
+        "code": score.code,
+        "detail": score.detail,
+    }

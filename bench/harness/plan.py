@@ -1,0 +1,255 @@
+"""What a run will do, decided before it starts: the suite, the samples, and the key of every view."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attacks import Attack
+from attacks.base import Identity
+from bench import __version__
+from bench.detectors import DETECTORS, Detector
+from bench.errors import UserError, unknown
+from bench.harness import registry
+from bench.harness.regimes import REGIMES
+from bench.harness.samples import Dataset, Sample, limited
+from bench.labels import LABELS
+from bench.labels.base import Label
+from bench.records import view_key
+from bench.tools import opencv_version, package_version
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SUITES = Path(__file__).resolve().parents[1] / "suites"
+
+#: Packages whose version can change a pixel, a label or a score.
+PACKAGES = ("numpy", "pillow", "scikit-image", "scikit-learn", "scipy", "pandas", "pyarrow", "matplotlib", "defusedxml")
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What to measure.
+
+    Attributes:
+        name: of the suite.
+        description: one line.
+        attacks: ``Identity()`` first; order = order in tables.
+        labels: written into AI and AI-edited samples (those that the format carries), looked for in all.
+        detectors: asked about every view.
+        regimes: ``native``, ``canonical`` or both.
+        alphas: false-positive rates at which thresholds are frozen.
+        seed: of all chance.
+    """
+
+    name: str
+    description: str
+    attacks: tuple[Attack, ...]
+    labels: tuple[Label, ...] = LABELS
+    detectors: tuple[Detector, ...] = DETECTORS
+    regimes: tuple[str, ...] = REGIMES
+    alphas: tuple[float, ...] = (0.05, 0.01)
+    seed: int = 0
+
+
+def suite_files() -> dict[str, Path]:
+    """The suites that are shipped, by name."""
+    return {path.stem: path for path in sorted(SUITES.glob("*.toml"))}
+
+
+def load_suite(name: str) -> Suite:
+    """A shipped suite by name, or a suite file by path.
+
+    Raises:
+        UserError: unknown name; a file that is not a suite, with the entry that is wrong.
+    """
+    files = suite_files()
+    path = files.get(name) or Path(name)
+    if not path.is_file():
+        raise unknown("suite", name, files)
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from None
+    known = {"name", "description", "attacks", "labels", "detectors", "regimes", "alphas", "seed"}
+    if extra := sorted(set(raw) - known):
+        raise unknown(f"key in {path.name}", extra[0], sorted(known))
+    for key in ("attacks", "labels", "detectors", "regimes"):
+        if key in raw and not (isinstance(raw[key], list) and all(isinstance(entry, str) for entry in raw[key])):
+            raise UserError(f"{path}: {key} must be a list of texts")
+    if not isinstance(raw.get("alphas", []), list):
+        raise UserError(f"{path}: alphas must be a list of numbers")
+    suite = Suite(str(raw.get("name", path.stem)), str(raw.get("description", "")), ())
+    return adjusted(
+        suite,
+        attacks=raw.get("attacks", []),
+        labels=raw.get("labels"),
+        detectors=raw.get("detectors"),
+        regimes=raw.get("regimes"),
+        alphas=raw.get("alphas"),
+        seed=raw.get("seed", 0),
+    )
+
+
+def adjusted(
+    suite: Suite,
+    *,
+    attacks: list[str] | None = None,
+    labels: list[str] | None = None,
+    detectors: list[str] | None = None,
+    regimes: list[str] | None = None,
+    alphas: list[float] | None = None,
+    seed: int | None = None,
+) -> Suite:
+    """The suite with what is given in place of its own; ``Identity()`` is put first whatever is named.
+
+    Raises:
+        UserError: a name, a parameter or a number that does not exist or is out of range.
+    """
+    if attacks is not None:
+        made = [registry.attack(text) for text in attacks]
+        suite = replace(suite, attacks=(Identity(), *dict.fromkeys(a for a in made if a != Identity())))
+    if labels is not None:
+        suite = replace(suite, labels=tuple(dict.fromkeys(registry.label(text) for text in labels)))
+    if detectors is not None:
+        chosen = tuple(dict.fromkeys(registry.detector(text) for text in detectors))
+        names = [detector.info.name for detector in chosen]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise UserError(f"detector {twice} is named twice with different settings; run them in two runs")
+        suite = replace(suite, detectors=chosen)
+    if regimes is not None:
+        if bad := next((name for name in regimes if name not in REGIMES), None):
+            raise unknown("regime", bad, REGIMES)
+        if not regimes:
+            raise UserError(f"regimes must name at least one of {', '.join(REGIMES)}")
+        suite = replace(suite, regimes=tuple(dict.fromkeys(regimes)))
+    if alphas is not None:
+        if not alphas or not all(isinstance(a, int | float) and 0 < a < 1 for a in alphas):
+            raise UserError(f"alphas must be numbers between 0 and 1, got {alphas}")
+        suite = replace(suite, alphas=tuple(float(a) for a in alphas))
+    if seed is not None:
+        if type(seed) is not int or seed < 0:
+            raise UserError(f"seed must be a whole number of 0 or more, got {seed}")
+        suite = replace(suite, seed=seed)
+    return suite
+
+
+@dataclass(frozen=True)
+class PlannedView:
+    """One view to be made: its key is known before."""
+
+    key: str
+    regime: str
+    bundle: str
+    attack: int
+
+
+@dataclass(frozen=True)
+class Task:
+    """The unit of work: one sample with all its views, so that it is read and decoded once."""
+
+    sample: Sample
+    views: tuple[PlannedView, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a run is going to do.
+
+    Attributes:
+        suite: with what the command line changed.
+        dataset: where the samples come from.
+        samples: those chosen, in the data set's order.
+        tasks: one for each calibration and test sample; train samples are only fitted on.
+        versions: of what can change the output; part of every key.
+    """
+
+    suite: Suite
+    dataset: Dataset
+    samples: tuple[Sample, ...]
+    tasks: tuple[Task, ...]
+    versions: dict[str, str]
+
+    def settings(self) -> dict[str, Any]:
+        """What must be equal for two runs to be one: compared when a run is resumed."""
+        suite = self.suite
+        ids = hashlib.sha256("\n".join(sample.id for sample in self.samples).encode()).hexdigest()[:16]
+        return {
+            "suite": suite.name,
+            "dataset": f"{self.dataset.name} {self.dataset.revision}",
+            "samples": f"{len(self.samples)} ({ids})",
+            "seed": suite.seed,
+            "regimes": list(suite.regimes),
+            "alphas": list(suite.alphas),
+            "attacks": [repr(attack) for attack in suite.attacks],
+            "labels": [repr(label) for label in suite.labels],
+            "detectors": [f"{detector!r} {detector.info.version}" for detector in suite.detectors],
+            "versions": self.versions,
+        }
+
+    def planned(self) -> list[dict[str, Any]]:
+        """How many readings, scores and views each cell of the test split should have."""
+        n = sum(task.sample.split == "test" for task in self.tasks)
+        subjects = [("view", "view")]
+        subjects += [("label", f"{label.name}:{label.position}") for label in self.suite.labels]
+        subjects += [("detector", detector.info.name) for detector in self.suite.detectors]
+        return [
+            {"kind": kind, "subject": subject, "attack": repr(attack), "regime": regime, "n": n}
+            for kind, subject in subjects
+            for attack in self.suite.attacks
+            for regime in self.suite.regimes
+        ]
+
+
+def versions() -> dict[str, str]:
+    """Versions of this package and of those that decide pixels, labels and scores."""
+    found = {name: package_version(name) or "missing" for name in PACKAGES}
+    return {"washtest": __version__, "opencv": opencv_version(), **found}
+
+
+def make_plan(suite: Suite, dataset: Dataset, limit: int | None = None) -> Plan:
+    """The plan of a suite on a data set.
+
+    Raises:
+        UserError: nothing to run on.
+    """
+    samples = limited(dataset.samples, limit)
+    made_of = versions()
+    version_text = " ".join(f"{name}={version}" for name, version in made_of.items())
+    names = [repr(attack) for attack in suite.attacks]
+    tasks = []
+    for sample in samples:
+        if sample.split == "train":
+            continue
+        bundle = "none" if sample.truth == "human" else "metadata"
+        # The calibration split sets thresholds on clean files; nothing else of it is looked at.
+        attacks = range(len(names)) if sample.split == "test" else range(1)
+        identity = sample.sha256 or sample.path.relative_to(dataset.folder).as_posix()
+        views = tuple(
+            PlannedView(
+                view_key(sample.id, identity, regime, bundle, suite.labels, names[i], suite.seed, version_text),
+                regime,
+                bundle,
+                i,
+            )
+            for regime in suite.regimes
+            for i in attacks
+        )
+        tasks.append(Task(sample, views))
+    if not any(task.sample.split == "test" for task in tasks):
+        raise UserError(
+            f"{dataset.folder} has no sample in the test split ({len(samples)} samples chosen); "
+            "add samples, raise --limit or set the split column"
+        )
+    return Plan(suite, dataset, samples, tuple(tasks), made_of)
+
+
+def generator_for(seed: int, sha256: str, what: str) -> np.random.Generator:
+    """The chance of one sample and attack: independent of every other, of order and of the number of workers."""
+    import numpy as np
+
+    digest = hashlib.sha256(f"{seed}\x1f{sha256}\x1f{what}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:16]))

@@ -1,0 +1,249 @@
+"""A run from the plan to the records: lock, resume, fit, measure, commit."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench import __version__
+from bench.errors import CodedError, UserError
+from bench.harness.engines.local import LocalEngine
+from bench.harness.measure import Bench, Rows, failed, measure
+from bench.harness.plan import Plan
+from bench.harness.store import Store
+from bench.harness.training import Fitted, fit_all
+from bench.records import SCHEMA_VERSION, SPLITS, TRUTHS, read_header
+
+
+@dataclass
+class Outcome:
+    """What a run did.
+
+    Attributes:
+        done: tasks measured now.
+        skipped: tasks whose records were on disk already.
+        failed_cells: views, readings and scores with an error among the tasks measured now.
+        warnings: for people, one line each.
+    """
+
+    done: int = 0
+    skipped: int = 0
+    failed_cells: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run reports to: all four are told things as they happen, none may fail."""
+
+    message: Callable[[str], None]
+    start: Callable[[int, int], None]
+    step: Callable[[int, int], None]
+    stop: Callable[[], None]
+
+
+def run_plan(plan: Plan, folder: Path, engine: LocalEngine, progress: Progress, command: str) -> Outcome:
+    """Measure what is not on disk yet.
+
+    Args:
+        plan: what to measure.
+        folder: of the run.
+        engine: runs the tasks.
+        progress: told how far it is.
+        command: as typed, for the header.
+
+    Raises:
+        UserError: the folder holds another run, is locked or cannot be written; the data set leaks.
+        KeyboardInterrupt: passed on after what is finished has been committed.
+    """
+    check_leaks(plan)
+    with Store(folder) as store:
+        header = _header(plan, command)
+        if (folder / "run.json").exists():
+            old = read_header(folder)
+            _check_same(old.get("settings", {}), header["settings"], folder)
+            header["run"], header["started"] = old["run"], old["started"]
+            if old.get("finished"):
+                header = old
+        outcome = Outcome()
+        done = store.done()
+        todo = [task for task in plan.tasks if not all(view.key in done for view in task.views)]
+        outcome.skipped = len(plan.tasks) - len(todo)
+        if header.get("finished") and not todo:
+            outcome.warnings = header["warnings"]
+            return outcome
+        header["finished"] = None
+        store.write_header(header)
+        engine.private_descriptors = store.descriptors
+        fitted = fit_all(plan, folder, engine, progress.message)
+        _describe_detectors(header, plan, fitted)
+        store.write_header(header)
+        bench = Bench(header["run"], plan.suite, {regime: found.detectors for regime, found in fitted.items()})
+        _measure_all(bench, plan, todo, store, engine, progress, outcome)
+        header["counts"] |= {"tasks": len(plan.tasks), "views": sum(len(task.views) for task in plan.tasks)}
+        header["counts"]["replaced_workers"] = header["counts"].get("replaced_workers", 0) + engine.crashes
+        header["finished"] = _now()
+        store.write_header(header)  # written last: its "finished" means the records are whole
+        outcome.warnings = header["warnings"]
+        return outcome
+
+
+def _measure_all(
+    bench: Bench, plan: Plan, todo: list[Any], store: Store, engine: LocalEngine, progress: Progress, outcome: Outcome
+) -> None:
+    progress.start(len(plan.tasks), outcome.skipped)
+    try:
+        for index, result in engine.run(functools.partial(measure, bench), todo):
+            rows: Rows = failed(bench, todo[index], result) if isinstance(result, CodedError) else result
+            store.add(rows)
+            outcome.done += 1
+            errors = sum(row.get("status", row.get("state")) == "error" for table in rows.values() for row in table)
+            outcome.failed_cells += errors
+            progress.step(len(rows["views"]), errors)
+        store.flush()
+    except KeyboardInterrupt:
+        store.flush()
+        raise
+    finally:
+        progress.stop()
+
+
+def check_leaks(plan: Plan) -> None:
+    """The same file in two splits is an error that names both (perceptual twins: ``washtest dataset check``).
+
+    Raises:
+        UserError: a leak.
+    """
+    first: dict[str, Any] = {}
+    leaks = []
+    for sample in plan.samples:
+        if not sample.sha256:
+            continue
+        other = first.setdefault(sample.sha256, sample)
+        if other.split != sample.split:
+            leaks.append(f"{other.id} ({other.split}) = {sample.id} ({sample.split})")
+    if leaks:
+        raise UserError(
+            f"{len(leaks)} files leak between splits, e.g. {'; '.join(leaks[:3])}; give them one family "
+            f"(washtest dataset check {plan.dataset.folder} lists all)"
+        )
+
+
+def _check_same(old: dict[str, Any], new: dict[str, Any], folder: Path) -> None:
+    different = [key for key in new if old.get(key) != new[key]]
+    if not different:
+        return
+    first = different[0]
+    shown = f"{_short(old.get(first))} there, {_short(new[first])} now"
+    raise UserError(
+        f"{folder} holds a run with other settings ({', '.join(different)}: {shown}); "
+        "choose another --out, or remove that folder"
+    )
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _header(plan: Plan, command: str) -> dict[str, Any]:
+    suite, dataset = plan.suite, plan.dataset
+    chosen = {split: dict.fromkeys(TRUTHS, 0) for split in SPLITS}
+    sources: dict[str, dict[str, int]] = {}
+    for sample in plan.samples:
+        chosen[sample.split][sample.truth] += 1
+        by_truth = sources.setdefault(sample.source, {})
+        by_truth[sample.truth] = by_truth.get(sample.truth, 0) + 1
+    started = _now()
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "washtest": __version__,
+        "run": f"{suite.name}-{dataset.name}-{started}",
+        "command": command,
+        "suite": {"name": suite.name, "description": suite.description},
+        "dataset": {
+            "name": dataset.name,
+            "title": dataset.title,
+            "revision": dataset.revision,
+            "counts": {t: sum(chosen[split][t] for split in SPLITS) for t in TRUTHS},
+            "splits": chosen,
+            "sources": dict(sorted(sources.items())),
+            "own_splits": dataset.own_splits,
+        },
+        "seed": suite.seed,
+        "regimes": list(suite.regimes),
+        "bundles": ["metadata", "none"],
+        "alphas": list(suite.alphas),
+        "attacks": [
+            {"name": repr(a), "family": a.family, "severity": a.severity, "axis": a.axis, "channel": a.channel}
+            for a in suite.attacks
+        ],
+        "labels": [{"name": label.name, "position": label.position} for label in suite.labels],
+        "detectors": [],
+        "planned": plan.planned(),
+        "settings": plan.settings(),
+        "versions": {"python": platform.python_version()} | plan.versions,
+        "git": _git(),
+        "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()},
+        "started": started,
+        "finished": None,
+        "counts": {},
+        "warnings": [],
+    }
+
+
+def _describe_detectors(header: dict[str, Any], plan: Plan, fitted: dict[str, Fitted]) -> None:
+    problems = list(dict.fromkeys(line for found in fitted.values() for line in found.problems))
+    header["warnings"] = problems
+    header["detectors"] = []
+    for detector in plan.suite.detectors:
+        info = detector.info
+        trained = {r: found.trained[info.name] for r, found in fitted.items() if info.name in found.trained}
+        problem = next((line for line in problems if line.startswith(f"{info.name} ")), "")
+        header["detectors"].append(
+            {
+                "name": info.name,
+                "repr": repr(detector),
+                "version": info.version,
+                "reads": info.reads,
+                "licence": info.licence,
+                "weights_sha256": info.weights_sha256,
+                "default_threshold": info.default_threshold,
+                "probability": info.probability,
+                "status": "unavailable" if problem else "ok",
+                "code": "E_UNTRAINED" if problem else "",
+                "detail": problem,
+                "trained": trained or None,
+            }
+        )
+
+
+def _git() -> dict[str, Any]:
+    """The commit of the checkout this package runs from; empty outside one."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return {"commit": "", "dirty": None}
+    command = ["git", "-C", str(root)]
+    try:
+        commit = subprocess.run([*command, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10)
+        status = subprocess.run([*command, "status", "--porcelain"], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return {"commit": "", "dirty": None}
+    return {"commit": commit.stdout.strip(), "dirty": bool(status.stdout.strip())}
+
+
+def command_line() -> str:
+    """The command as typed, with the program's bare name, so that no path of this machine is published."""
+    return " ".join(["washtest", *(argument if " " not in argument else repr(argument) for argument in sys.argv[1:])])

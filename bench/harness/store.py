@@ -1,0 +1,192 @@
+"""The run folder: a lock, ``run.json``, and Parquet shards that are either whole or not there.
+
+A shard is written to a temporary file, synced and renamed; of its three files ``views`` comes last and commits the
+others. A run that is killed loses the shard in flight and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from bench.errors import UserError
+from bench.records import TABLES, shard_files
+
+#: A shard is closed after so many views or so many seconds, whichever comes first.
+SHARD_VIEWS, SHARD_SECONDS = 5000, 10.0
+
+
+class Store:
+    """Writes the records of one run; one process at a time may.
+
+    Args:
+        folder: the run's folder, made where missing.
+
+    Raises:
+        UserError: the folder cannot be written, or another process is writing to it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._buffer: dict[str, list[dict[str, Any]]] = {table: [] for table in TABLES}
+        self._opened = time.monotonic()
+        self._lock = -1
+
+    def __enter__(self) -> Store:
+        with writing(self.folder):
+            for table in TABLES:
+                (self.folder / "records" / table).mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            import fcntl
+
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:
+            pass  # no such locks on this system
+        except OSError:
+            os.close(self._lock)
+            raise UserError(
+                f"{self.folder} is being written by another run; wait for it or choose another --out"
+            ) from None
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        # Released by closing; the file stays, since removing it would let two runs hold two locks of one name.
+        os.close(self._lock)
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """What a worker process must not keep open."""
+        return (self._lock,)
+
+    def done(self) -> set[str]:
+        """The keys of all views on disk. Shards that are torn or altered are removed: they are made again."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        keys: set[str] = set()
+        committed = {path.name for path in shard_files(self.folder, "views")}
+        for table in TABLES:
+            for path in (self.folder / "records" / table).iterdir():
+                if path.name not in committed:
+                    path.unlink()  # a temporary file, or a shard whose views were never written
+        for name in sorted(committed):
+            paths = [self.folder / "records" / table / name for table in TABLES]
+            try:
+                parts = [path.read_bytes() for path in paths]
+            except OSError:
+                parts = []
+            if _shard_name(parts) != name:
+                for path in reversed(paths):  # views first: without them the others do not count
+                    path.unlink(missing_ok=True)
+                continue
+            keys.update(pq.read_table(pa.BufferReader(parts[-1]), columns=["key"])["key"].to_pylist())
+        return keys
+
+    def add(self, rows: dict[str, list[dict[str, Any]]]) -> None:
+        """Take the rows of one sample; a full shard is written at once.
+
+        Raises:
+            UserError: the disk is full or cannot be written; what was committed stays.
+        """
+        for table, more in rows.items():
+            self._buffer[table].extend(more)
+        if len(self._buffer["views"]) >= SHARD_VIEWS or time.monotonic() - self._opened > SHARD_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Commit what is buffered."""
+        if self._buffer["views"]:
+            parts = [_parquet(columns, self._buffer[table]) for table, columns in TABLES.items()]
+            name = _shard_name(parts)
+            with writing(self.folder):
+                for table, part in zip(TABLES, parts, strict=True):  # in this order: views last
+                    with replacing(self.folder / "records" / table / name) as temporary:
+                        temporary.write_bytes(part)
+            for rows in self._buffer.values():
+                rows.clear()
+        self._opened = time.monotonic()
+
+    def write_header(self, header: dict[str, Any]) -> None:
+        """``run.json``, whole or not at all."""
+        write_text(self.folder / "run.json", json.dumps(header, indent=1, ensure_ascii=False) + "\n")
+
+
+def _shard_name(parts: list[bytes]) -> str:
+    """The name of a shard is the hash of its three files, so that a changed bit anywhere in them shows."""
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:16] + ".parquet"
+
+
+def _parquet(columns: dict[str, str], rows: list[dict[str, Any]]) -> bytes:
+    """Rows as a Parquet file; columns that a row lacks are null."""
+    import io
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    types = {
+        "string": pa.string(),
+        "float64": pa.float64(),
+        "int64": pa.int64(),
+        "int32": pa.int32(),
+        "bool": pa.bool_(),
+    }
+    schema = pa.schema([(name, types[kind]) for name, kind in columns.items()])
+    try:
+        table = pa.table({name: [row.get(name) for row in rows] for name in columns}, schema=schema)
+    except UnicodeEncodeError:  # half a surrogate pair, out of somebody's label or file name
+        table = pa.table({name: [_writable(row.get(name)) for row in rows] for name in columns}, schema=schema)
+    out = io.BytesIO()
+    pq.write_table(table, out, compression="zstd", write_page_checksum=True)
+    return out.getvalue()
+
+
+def _writable(value: object) -> object:
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
+@contextlib.contextmanager
+def writing(folder: Path) -> Any:
+    """Turn the operating system's refusals to write below a folder into one clear line."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            mend = "free some space and run the same command again: it goes on where it stopped"
+            raise UserError(f"no space left on the disk of {folder}; {mend}") from None
+        raise UserError(f"{folder} cannot be written ({error.strerror or error}); choose another --out") from None
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Any:
+    """A temporary path beside ``path``; renamed onto it when the block ends well, removed when it does not."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield temporary
+        descriptor = os.open(temporary, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """A text file, whole or not at all.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    with writing(path.parent), replacing(path) as temporary:
+        # An argument that is no UTF-8 becomes an escape that JSON reads back.
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")

@@ -1,0 +1,184 @@
+"""Detectors that learn are fitted once per run and regime, on the train split, and kept in the run's folder.
+
+A resumed run must score with the very same model, so the fitted arrays are stored (as ``.npz`` without pickle) and
+used again.
+"""
+
+from __future__ import annotations
+
+import functools
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.detectors.base import Arrays, Detector, DetectorInfo, Score, Trainable
+from bench.errors import CodedError, UserError
+from bench.harness.engines.local import LocalEngine
+from bench.harness.plan import Plan, Suite, generator_for
+from bench.harness.regimes import in_regime
+from bench.harness.samples import Sample
+from bench.harness.store import replacing, writing
+from bench.media import Media
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+
+#: Fewest train files of each class that a fit is worth anything with.
+MIN_CLASS = 5
+
+
+@dataclass(frozen=True)
+class Untrained:
+    """Stands in for a detector that could not be fitted: every score is ``unavailable``, with the reason."""
+
+    info: DetectorInfo
+    reason: str
+
+    def score(self, batch: Sequence[Media]) -> list[Score]:
+        """No verdict."""
+        return [Score(None, "unavailable", "E_UNTRAINED", self.reason)] * len(batch)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The detectors of one regime, ready to score.
+
+    Attributes:
+        detectors: in the suite's order.
+        trained: name -> number of train files by class, for those that were fitted.
+        problems: one line for each that could not be.
+    """
+
+    detectors: tuple[Detector, ...]
+    trained: dict[str, dict[str, int]]
+    problems: tuple[str, ...]
+
+
+def fit_all(plan: Plan, folder: Path, engine: LocalEngine, progress: Callable[[str], None]) -> dict[str, Fitted]:
+    """Fit, or load, every detector that learns, for each regime.
+
+    Args:
+        plan: of the run.
+        folder: of the run; models are kept in ``models/``.
+        engine: spreads the decoding and the feature extraction.
+        progress: told what is being done.
+    """
+    learners = [d for d in plan.suite.detectors if isinstance(d, Trainable)]
+    train = [s for s in plan.samples if s.split == "train" and s.truth in ("human", "ai")]
+    found: dict[str, Fitted] = {}
+    missing = [
+        (regime, d)
+        for regime in plan.suite.regimes
+        for d in learners
+        if not model_path(folder, regime, d.info.name).is_file()
+    ]
+    rows: dict[tuple[str, str], list[tuple[np.ndarray, bool]]] = {}
+    failures: dict[tuple[str, str], CodedError] = {}
+    if missing and train:
+        progress(f"fitting {', '.join(dict.fromkeys(d.info.name for _, d in missing))} on {len(train)} train files")
+        extract = functools.partial(_rows_of, plan.suite)
+        extracted: dict[int, Any] = dict(engine.run(extract, train))
+        for index in sorted(extracted):
+            if isinstance(extracted[index], CodedError):
+                continue
+            for key, part in extracted[index].items():
+                rows.setdefault(key, []).append((part, train[index].truth == "ai"))
+        jobs = [(d, regime, rows.get((regime, d.info.name), [])) for regime, d in missing]
+        for index, model in engine.run(_fit, jobs):
+            learner, regime, _ = jobs[index]
+            if isinstance(model, CodedError):
+                failures[regime, learner.info.name] = model
+            elif model is not None:
+                _save(model_path(folder, regime, learner.info.name), model)
+    counts = {truth: sum(s.truth == truth for s in train) for truth in ("human", "ai")}
+    for regime in plan.suite.regimes:
+        ready: list[Detector] = []
+        trained, problems = {}, []
+        for detector in plan.suite.detectors:
+            if not isinstance(detector, Trainable):
+                ready.append(detector)
+                continue
+            if model_path(folder, regime, detector.info.name).is_file():
+                ready.append(detector.with_model(load_model(folder, regime, detector.info.name)))
+                trained[detector.info.name] = {"n_human": counts["human"], "n_ai": counts["ai"]}
+                continue
+            at = regime, detector.info.name
+            reason = _reason(detector.info.name, counts, [is_ai for _, is_ai in rows.get(at, [])], failures.get(at))
+            ready.append(Untrained(detector.info, reason))
+            problems.append(reason)
+        found[regime] = Fitted(tuple(ready), trained, tuple(dict.fromkeys(problems)))
+    return found
+
+
+def _reason(name: str, counts: dict[str, int], used: list[bool], failure: CodedError | None) -> str:
+    """Why a detector could not be fitted; starts with its name."""
+    if failure is not None:
+        return f"{name} could not be fitted: {failure}"
+    there = f"there are {counts['human']} human and {counts['ai']} ai"
+    if len(used) < sum(counts.values()):
+        there += f", of which {used.count(False)} and {used.count(True)} could be used"
+    return f"{name} needs {MIN_CLASS} train files of each class to be fitted; {there}"
+
+
+def _rows_of(suite: Suite, sample: Sample) -> dict[tuple[str, str], np.ndarray]:
+    """The training rows of one file for every regime and learner."""
+    media = sample.media
+    found: dict[tuple[str, str], np.ndarray] = {}
+    for regime in suite.regimes:
+        part = in_regime(media, regime)
+        for detector in suite.detectors:
+            if isinstance(detector, Trainable):
+                rng = generator_for(suite.seed, media.sha256, f"train:{regime}:{detector!r}")
+                try:
+                    found[regime, detector.info.name] = detector.training_rows(part, rng)
+                except CodedError:
+                    continue  # too small or unreadable: it teaches nothing; its own test rows carry the code
+    return found
+
+
+def _fit(job: tuple[Trainable, str, list[tuple[np.ndarray, bool]]]) -> dict[str, np.ndarray] | None:
+    import numpy as np
+
+    detector, _, parts = job
+    classes = [is_ai for _, is_ai in parts]
+    if min(classes.count(True), classes.count(False)) < MIN_CLASS:
+        return None
+    features = np.concatenate([part for part, _ in parts])
+    is_ai = np.concatenate([np.full(len(part), ai) for part, ai in parts])
+    return dict(detector.fit(features, is_ai).model or {})
+
+
+def _save(path: Path, model: Arrays) -> None:
+    import numpy as np
+
+    with writing(path.parent):
+        path.parent.mkdir(exist_ok=True)
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **{str(name): array for name, array in model.items()})  # type: ignore[arg-type]
+
+
+def model_path(folder: Path, regime: str, name: str) -> Path:
+    """Where a run keeps the fitted state of one detector."""
+    return folder / "models" / f"{regime}-{name}.npz"
+
+
+def load_model(folder: Path, regime: str, name: str) -> Arrays:
+    """The fitted state of a detector, from a run's folder; holds no code.
+
+    Raises:
+        UserError: none there, or a damaged one.
+    """
+    import numpy as np
+
+    path = model_path(folder, regime, name)
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return {key: stored[key] for key in stored.files}
+    except FileNotFoundError:
+        raise UserError(f"{folder} holds no fitted {name} ({path.name}); run a suite with it first") from None
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is damaged ({error}); remove {folder} and run again") from None

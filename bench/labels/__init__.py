@@ -1,0 +1,36 @@
+"""The labels by name, and the bundles of them that a provider would write into one file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.labels.base import Claim, Label, Reading
+from bench.labels.gb45438 import GB45438
+from bench.labels.iptc import IPTC
+from bench.media import Media
+
+#: Every label, in the order of the tables.
+LABELS: tuple[Label, ...] = (GB45438(), IPTC())
+
+#: Labels that are written together, in the order of writing.
+BUNDLES: dict[str, tuple[Label, ...]] = {
+    "metadata": (GB45438(), IPTC()),
+    "none": (),
+}
+
+
+def write_bundle(media: Media, labels: Sequence[Label], claim: Claim) -> Media:
+    """The file with each of these labels that its format can carry.
+
+    Raises:
+        CodedError: as the labels' ``write``.
+    """
+    for label in labels:
+        if label.applies(media.mime):
+            media = label.write(media, claim)
+    return media
+
+
+def read_all(media: Media, labels: Sequence[Label]) -> tuple[Reading, ...]:
+    """What each of these labels says about the file, in their order."""
+    return tuple(label.read(media) for label in labels)

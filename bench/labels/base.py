@@ -1,0 +1,119 @@
+"""What a label is: something that writes a claim into a file, and says later what is left of it.
+
+``Label`` is a protocol; anything with these attributes and two methods is one. Its settings are those of a frozen
+dataclass, so that ``repr`` names it everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol, runtime_checkable
+
+from bench.media import Media
+
+State = Literal[
+    "intact", "altered", "broken", "residue", "absent",
+    "present",  # parsed, and no reference to compare with (``washtest inspect``)
+    "not_applicable", "unavailable", "error",
+]  # fmt: skip
+
+#: DigitalSourceType terms that say "made or changed by a trained model" (IPTC NewsCodes, ``digitalsourcetype``).
+AI_SOURCE_TYPES = ("trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "compositeSynthetic")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a provider says about a file, from which each label takes the fields it carries.
+
+    Attributes:
+        label: GB 45438-2025 Annex E ``Label``: "1" AI-generated, "2" may be, "3" suspected.
+        producer: name or code of the service that generated the content.
+        produce_id: the producer's number for this content.
+        source_type: IPTC DigitalSourceType term (not the URI).
+        system: name of the AI system (IPTC 2025.1 ``AISystemUsed``).
+    """
+
+    label: str = "1"
+    producer: str = "washtest"
+    produce_id: str = "0"
+    source_type: str = "trainedAlgorithmicMedia"
+    system: str = "washtest"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one reader found in one file.
+
+    Attributes:
+        label: the scheme, e.g. ``gb45438``.
+        position: the place, e.g. ``xmp``.
+        state: see ``State``; without a claim to compare with, ``present`` instead of intact or altered.
+        declares_ai: true, false, or None where nothing can be said (absent, error).
+        integrity: ``valid``, ``invalid`` or "" where the scheme has no integrity check.
+        credential: ``trusted``, ``untrusted``, ``expired`` or "".
+        fields: the fields as read.
+        conformance: each violation of the standard, one short sentence; empty when it conforms.
+        fields_kept, fields_expected: set by ``graded``.
+        bit_accuracy, p_value: watermarks only.
+        code, detail: set when state is ``error`` or ``unavailable``.
+    """
+
+    label: str
+    position: str
+    state: State
+    declares_ai: bool | None = None
+    integrity: str = ""
+    credential: str = ""
+    fields: dict[str, str] = field(default_factory=dict)
+    conformance: tuple[str, ...] = ()
+    fields_kept: int | None = None
+    fields_expected: int | None = None
+    bit_accuracy: float | None = None
+    p_value: float | None = None
+    code: str = ""
+    detail: str = ""
+
+
+@runtime_checkable
+class Label(Protocol):
+    """A scheme at a position in the file."""
+
+    @property
+    def name(self) -> str:
+        """The scheme, as in reports: ``gb45438``, ``iptc``, ..."""
+
+    @property
+    def position(self) -> str:
+        """Where in the file: ``xmp``, ``exif``, ``png-text``, ..."""
+
+    def applies(self, mime: str) -> bool:
+        """Whether files of this type can carry it."""
+
+    def expected(self, claim: Claim) -> dict[str, str]:
+        """The fields that ``write`` puts into a file for this claim."""
+
+    def write(self, media: Media, claim: Claim) -> Media:
+        """The same file with the label in it; coded pixels untouched.
+
+        Raises:
+            CodedError: ``E_NOT_APPLICABLE`` where the format cannot carry it.
+        """
+
+    def read(self, media: Media) -> Reading:
+        """What is there; never raises for a bad file: that is a reading with state ``error``."""
+
+
+def graded(reading: Reading, expected: dict[str, str]) -> Reading:
+    """The reading compared with what was written (DESIGN section 5).
+
+    ``present`` becomes ``intact`` when every expected field is equal, ``altered`` when it still declares AI but a
+    field differs or is missing, and ``residue`` when it no longer declares anything. Other states stay.
+    """
+    kept = sum(reading.fields.get(name) == value for name, value in expected.items())
+    state: State = reading.state
+    if state == "present":
+        if kept == len(expected) and not reading.conformance:
+            state = "intact"
+        else:
+            state = "altered" if reading.declares_ai else "residue"
+    return replace(reading, state=state, fields_kept=kept, fields_expected=len(expected))

@@ -1,0 +1,228 @@
+"""GB 45438-2025, the implicit label in the file's metadata (clause 6, Annex E), at the XMP position.
+
+It is written as the property ``TC260:AIGC`` in element form. Reading also takes what real files hold instead:
+attribute form, the wrapped shape, other places of the same file. What is not the standard's way is said in
+``conformance`` and never accepted silently.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from bench import containers
+from bench.containers import jpeg, png, tiff
+from bench.errors import CodedError, coded
+from bench.labels import annex_e, xmp, xmp_edit
+from bench.labels.base import Claim, Reading, State
+from bench.media import Media
+
+NAMESPACE = "http://www.tc260.org.cn/ns/AIGC/1.0/"
+PREFIX = "TC260"
+PROPERTY = "AIGC"
+
+#: Bytes that only this label leaves; the namespace alone counts where a packet could not be read.
+_MARKERS = (b"TC260:AIGC", b"ContentProducer")
+_NAMESPACE_MARKER = b"tc260.org.cn/ns/AIGC"
+_BARE = re.compile(rb"""(?:\{\s*")?AIGC["'\s:=\0]{0,8}\{""")
+_COMMENT_CODES = {b"ASCII\0\0\0": "ascii", b"UNICODE\0": "utf-16", b"\0" * 8: "utf-8", b"JIS\0\0\0\0\0": "ascii"}
+
+
+class Found(NamedTuple):
+    """Text that claims to be the label, where it stood, and what is wrong with that."""
+
+    position: str
+    text: str
+    wrapped: bool  # whether this place takes the wrapped shape
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class _Search:
+    """What one file was found to hold."""
+
+    found: list[Found] = field(default_factory=list)
+    failure: CodedError | None = None
+
+
+@dataclass(frozen=True)
+class GB45438:
+    """The label of GB 45438-2025 Annex E.
+
+    Args:
+        position: where it is written; only ``xmp``.
+    """
+
+    position: str = "xmp"
+
+    def __post_init__(self) -> None:
+        if self.position != "xmp":
+            raise ValueError(f"position must be xmp, got {self.position!r}")
+
+    @property
+    def name(self) -> str:
+        """The scheme."""
+        return "gb45438"
+
+    def applies(self, mime: str) -> bool:
+        """JPEG, PNG and WebP."""
+        return mime in xmp_edit.WRITABLE
+
+    def expected(self, claim: Claim) -> dict[str, str]:
+        """The seven members; on the first write the propagator is the producer (Annex E)."""
+        return {
+            "Label": claim.label,
+            "ContentProducer": claim.producer,
+            "ProduceID": claim.produce_id,
+            "ReservedCode1": "",
+            "ContentPropagator": claim.producer,
+            "PropagateID": claim.produce_id,
+            "ReservedCode2": "",
+        }
+
+    def write(self, media: Media, claim: Claim) -> Media:
+        """The same file with the label in its XMP packet; the rest of the packet stays.
+
+        Raises:
+            CodedError: ``E_NOT_APPLICABLE`` for another format, ``E_CLAIM`` for a value that Annex E does not allow,
+                ``E_METADATA`` when the packet that is there cannot be parsed, or as ``containers.set_xmp``.
+        """
+        return xmp_edit.write(media, NAMESPACE, PREFIX, PROPERTY, annex_e.serialise(self.expected(claim)))
+
+    def read(self, media: Media) -> Reading:
+        """The label wherever the file holds it, the standard's own place first."""
+        if getattr(media, "fresh", False):
+            return self._reading("absent")
+        if media.mime == "image/bmp":
+            return self._reading("not_applicable")
+        try:
+            return self._read(media)
+        except Exception as error:  # a reading never ends a run
+            return self._reading("error", coded(error))
+
+    def _read(self, media: Media) -> Reading:
+        search = _search(media.data, media.mime)
+        values = [(found, annex_e.parse(found.text)) for found in search.found]
+        parsed = [(found, value) for found, value in values if value is not None]
+        if not parsed:
+            return self._nothing(media, search)
+        found, value = parsed[0]
+        violations = [*found.notes, *value.violations]
+        if value.wrapped and not found.wrapped:
+            violations.append('the value is wrapped in {"AIGC": ...}, which this place does not take')
+        if found.wrapped and not value.wrapped:
+            violations.append('the value is not wrapped in {"AIGC": ...}, as this place asks for')
+        if len(values) > 1:
+            violations.append(f"{len(values)} labels in one file (6.1 c): {', '.join(f.position for f, _ in values)}")
+        violations += [f"the label in {f.position} cannot be parsed" for f, v in values if v is None]
+        violations += _conflicts(parsed)
+        return Reading(
+            label=self.name,
+            position=found.position,
+            state="present",
+            declares_ai=value.declares_ai,
+            fields=value.fields,
+            conformance=tuple(dict.fromkeys(violations)),
+        )
+
+    def _nothing(self, media: Media, search: _Search) -> Reading:
+        if search.found:
+            return self._reading("residue", CodedError("", f"no Annex E value in {search.found[0].position}"))
+        markers = _MARKERS if search.failure is None else (*_MARKERS, _NAMESPACE_MARKER)
+        return self._reading(*xmp.nothing(media, (), markers, search.failure))
+
+    def _reading(self, state: State, failure: CodedError | None = None) -> Reading:
+        code, detail = (failure.code, failure.detail) if failure else ("", "")
+        return Reading(self.name, self.position, state, code=code, detail=detail)
+
+
+def _conflicts(parsed: list[tuple[Found, annex_e.Value]]) -> list[str]:
+    """One sentence for each member on which the labels of one file disagree."""
+    out = []
+    for name in annex_e.MEMBERS:
+        values = {value.fields[name] for _, value in parsed if name in value.fields}
+        if len(values) > 1:
+            out.append(f"conflicting values of {name}: {', '.join(sorted(v[:40] for v in values))}")
+    return out
+
+
+def _search(data: bytes, mime: str) -> _Search:
+    search = _Search()
+    for look in (_in_xmp, _in_exif, _in_png_text, _in_jpeg_segments):
+        try:
+            look(data, mime, search)
+        except CodedError as error:
+            search.failure = search.failure or error
+    return search
+
+
+def _in_xmp(data: bytes, mime: str, search: _Search) -> None:
+    """The property in any packet: its right namespace at the top of the packet first."""
+    found: list[tuple[bool, Found]] = []
+    _, properties, failure = xmp.read(data, lambda namespace, name: name == PROPERTY)
+    search.failure = search.failure or failure
+    for place, item in properties:
+        notes = []
+        if place == "png-text":
+            notes.append("the XMP packet is in a PNG text chunk other than an uncompressed iTXt")
+        if item.namespace != NAMESPACE:
+            notes.append(f"the namespace is {item.namespace[:80]}, not {NAMESPACE}")
+        if item.level != "top":
+            notes.append(f"the property stands {'inside another one' if item.level == 'nested' else 'outside rdf:RDF'}")
+        if item.form in ("item", "structure"):
+            notes.append(f"the property is an XMP {'array' if item.form == 'item' else 'structure'}, not a text")
+        found.append((bool(notes), Found("xmp", item.value, False, tuple(notes))))
+    search.found += [f for _, f in sorted(found, key=lambda pair: pair[0])]
+
+
+def _in_exif(data: bytes, mime: str, search: _Search) -> None:
+    """EXIF UserComment (image guide, Annex B: an alternative place, wrapped shape)."""
+    block = containers.exif(data)
+    if not block:
+        return
+    comment = tiff.fields(block, (tiff.USER_COMMENT,), exif=True).get(tiff.USER_COMMENT, b"")
+    text = _comment(comment, tiff.byte_order(block) or "<")
+    if "AIGC" in text or "ContentProducer" in text:
+        search.found.append(Found("exif", text, True))
+
+
+def _comment(value: bytes, order: str) -> str:
+    """The text of a UserComment (EXIF 2.32, 4.6.5); UTF-16 in the block's byte order, or the one that fits."""
+    encoding = _COMMENT_CODES.get(value[:8])
+    if encoding is None:
+        return value.decode("utf-8", "replace")
+    body = value[8:]
+    if encoding != "utf-16":
+        return body.decode("utf-8", "replace")
+    orders = ("utf-16-le", "utf-16-be") if order == "<" else ("utf-16-be", "utf-16-le")
+    texts = [body.decode(name, "replace") for name in orders]
+    return next((text for text in texts if "AIGC" in text or "ContentProducer" in text), texts[0])
+
+
+def _in_png_text(data: bytes, mime: str, search: _Search) -> None:
+    """PNG text with the keyword AIGC (image guide, Annex B: an alternative place, wrapped shape)."""
+    if mime != png.MIME:
+        return
+    texts, failure = png.read_text(data, ("AIGC", "aigc", "Aigc"))
+    search.failure = search.failure or failure
+    for keyword, text in texts:
+        notes = () if keyword == "AIGC" else (f"the keyword is {keyword}, not AIGC",)
+        search.found.append(Found("png-text", text, True, notes))
+
+
+def _in_jpeg_segments(data: bytes, mime: str, search: _Search) -> None:
+    """A bare ``AIGC{...}`` in an APPn or COM segment, which no clause provides for."""
+    if mime != jpeg.MIME:
+        return
+    for marker, payload in jpeg.app_payloads(data):
+        if payload.startswith((jpeg.XMP_SIGNATURE, jpeg.EXTENDED_SIGNATURE, jpeg.EXIF_SIGNATURE)):
+            continue
+        match = _BARE.search(payload)
+        if match:
+            begin = match.start() if match[0].startswith(b"{") else match.end() - 1
+            text = payload[begin:].decode("utf-8", "replace")
+            where = "COM" if marker == jpeg.COM else f"APP{marker - jpeg.APP0}"
+            search.found.append(
+                Found("jpeg-segment", text, False, (f"a bare label in {where} is no place of Annex E",))
+            )

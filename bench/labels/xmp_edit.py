@@ -1,0 +1,186 @@
+"""XMP packets written: set one property while every other byte of the packet stays.
+
+Writing splices bytes and does not serialise a tree, which would rename prefixes and drop comments and padding.
+"""
+
+from __future__ import annotations
+
+import re
+from xml.parsers import expat
+from xml.sax.saxutils import escape, quoteattr
+
+from bench import containers
+from bench.errors import CodedError
+from bench.labels.xmp import RDF, core, parse
+from bench.media import Media
+
+#: Formats that ``write`` takes.
+WRITABLE = ("image/jpeg", "image/png", "image/webp")
+
+_HEAD = b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
+_TAIL = b'\n<?xpacket end="w"?>'
+_EMPTY = (
+    f'<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="washtest">\n <rdf:RDF xmlns:rdf="{RDF}">\n </rdf:RDF>\n</x:xmpmeta>'
+).encode()
+
+
+#: Between namespace and name in expat's tags; expat refuses a URI that contains it, and a brace is in none.
+_SEPARATOR = "}"
+_RDF_RDF, _RDF_ABOUT = RDF + _SEPARATOR + "RDF", RDF + _SEPARATOR + "about"
+_UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_TAG = re.compile(rb"""<[^"'>]++(?:"[^"]*+"[^"'>]*+|'[^']*+'[^"'>]*+)*+>""")
+_ATTRIBUTE = re.compile(rb"""\s++([^\s=/>]++)\s*+=\s*+("[^"]*+"|'[^']*+')""")
+
+
+def set_property(payload: bytes | None, namespace: str, prefix: str, name: str, value: str) -> bytes:
+    """The packet with this text property once, in element form; None or a blank packet starts a new one.
+
+    Every other byte stays (a packet in UTF-16 becomes UTF-8, as image formats ask for), and a packet without its
+    ``xpacket`` wrapper gets one.
+
+    Raises:
+        CodedError: ``E_METADATA`` for a packet that cannot be parsed or has no ``rdf:RDF``; it is never overwritten.
+            ``E_CLAIM`` for a value that XML cannot hold.
+    """
+    if _UNWRITABLE.search(value):
+        raise CodedError("E_CLAIM", f"XML cannot hold a control character: {value[:60]!r}")
+    data, start, end = core(payload) if payload and payload.strip(b"\0 \t\r\n") else (_EMPTY, 0, len(_EMPTY))
+    element = data[start:end]
+    parse(element)
+    plan = _Plan(element, namespace, name)
+    text = escape(value).encode()
+    out, at = [], 0
+    for left, right in plan.cuts:
+        if left >= at:
+            out.append(element[at:left])
+            if left == plan.replace:
+                out.append(b"<" + plan.property_name + b">" + text + b"</" + plan.property_name + b">")
+            at = right
+    if plan.replace < 0:
+        declared = "" if plan.prefix == "rdf" else f' xmlns:rdf="{RDF}"'
+        new = (
+            f"<rdf:Description{declared} rdf:about={quoteattr(plan.about)} xmlns:{prefix}={quoteattr(namespace)}>"
+            f"<{prefix}:{name}>"
+        ).encode()
+        new += text + f"</{prefix}:{name}></rdf:Description>".encode()
+        if plan.open_tag is None:
+            out += [element[at : plan.insert], new]
+            at = plan.insert
+        else:
+            out += [element[at : plan.open_tag[1] - 2], b">", new, b"</", plan.rdf_name, b">"]
+            at = plan.open_tag[1]
+    out.append(element[at:])
+    before, after = data[:start], data[end:]
+    if b"<?xpacket" not in before:
+        before, after = _HEAD, _TAIL
+    return b"".join((before, *out, after))
+
+
+def write(media: Media, namespace: str, prefix: str, name: str, value: str) -> Media:
+    """The same file with this text property in its main packet.
+
+    Raises:
+        CodedError: ``E_NOT_APPLICABLE`` for a format that is not written, or as ``set_property`` and
+            ``containers.set_xmp``.
+    """
+    if media.mime not in WRITABLE:
+        raise CodedError("E_NOT_APPLICABLE", f"XMP is not written into {media.mime}")
+    packets = [packet for packet in containers.xmp_packets(media.data) if packet.place != "jpeg-extended"]
+    packets.sort(key=lambda packet: packet.place == "png-text")
+    payload = set_property(packets[0].payload if packets else None, namespace, prefix, name, value)
+    return Media(containers.set_xmp(media.data, payload), media.mime)
+
+
+class _Plan:
+    """Where in a parsed packet a property stands and where a new one goes, as byte offsets.
+
+    Attributes:
+        cuts: ranges of the old property, elements whole and attributes with the space before them.
+        replace: the first of them that is an element, whose place the new one takes; -1 where there is none.
+        property_name: that element's name as written.
+        insert: offset of the end tag of the first ``rdf:RDF``.
+        open_tag: range of that element's tag when it is empty (``<rdf:RDF/>``), else None.
+        rdf_name, prefix: its name as written, and the prefix in it.
+        about: ``rdf:about`` of the first description, which all descriptions of a packet share.
+    """
+
+    def __init__(self, core: bytes, namespace: str, name: str) -> None:
+        self.cuts: list[tuple[int, int]] = []
+        self.replace = -1
+        self.property_name = b""
+        self.insert = -1
+        self.open_tag: tuple[int, int] | None = None
+        self.rdf_name = b""
+        self.about = ""
+        self._described = False
+        self._core = core
+        self._target = namespace + _SEPARATOR + name
+        self._depth = 0
+        self._rdf_depth = -1  # of the rdf:RDF that is open, -1 outside one
+        self._cut_from = -1
+        self._scopes: dict[str, list[str]] = {}
+        parser = expat.ParserCreate(namespace_separator=_SEPARATOR)
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.StartNamespaceDeclHandler = lambda p, uri: self._scopes.setdefault(p or "", []).append(uri or "")
+        parser.EndNamespaceDeclHandler = lambda p: self._scopes[p or ""].pop()
+        self._parser = parser
+        try:
+            parser.Parse(core, True)
+        except expat.ExpatError as error:
+            raise CodedError("E_METADATA", f"XMP packet cannot be parsed: {error}") from error
+        if self.insert < 0 and self.open_tag is None:
+            raise CodedError("E_METADATA", "XMP packet without rdf:RDF")
+        self.prefix = self.rdf_name.rpartition(b":")[0].decode()
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        at = self._parser.CurrentByteIndex
+        inside = self._depth - self._rdf_depth if self._rdf_depth >= 0 else 0
+        if inside == 0 and tag == _RDF_RDF:
+            self._rdf_depth = self._depth
+            if not self.rdf_name:
+                stop, empty = self._tag_end(at)
+                self.rdf_name = self._name(at, stop)
+                self.open_tag = (at, stop) if empty else None
+        elif inside == 1:
+            if not self._described:
+                self._described = True
+                self.about = attributes.get(_RDF_ABOUT, attributes.get("about", ""))
+            if self._target in attributes:
+                self._cut_attribute(at, self._tag_end(at)[0])
+        elif inside == 2 and tag == self._target:
+            stop, empty = self._tag_end(at)
+            if self.replace < 0:
+                self.replace, self.property_name = at, self._name(at, stop)
+            if empty:
+                self.cuts.append((at, stop))
+            else:
+                self._cut_from = at
+        self._depth += 1
+
+    def _end(self, tag: str) -> None:
+        self._depth -= 1
+        at = self._parser.CurrentByteIndex
+        if self._depth == self._rdf_depth:
+            self._rdf_depth = -1
+            if self.insert < 0 and self.open_tag is None:
+                self.insert = at
+        elif self._cut_from >= 0 and self._depth - self._rdf_depth == 2:
+            self.cuts.append((self._cut_from, self._core.index(b">", at) + 1))
+            self._cut_from = -1
+
+    def _name(self, at: int, stop: int) -> bytes:
+        return re.split(rb"[\s/>]", self._core[at + 1 : stop], maxsplit=1)[0]
+
+    def _tag_end(self, at: int) -> tuple[int, bool]:
+        """Where the start tag at this offset ends, and whether it is an empty element's."""
+        match = _TAG.match(self._core, at)
+        stop = match.end() if match else at
+        return stop, self._core[stop - 2 : stop] == b"/>"
+
+    def _cut_attribute(self, at: int, stop: int) -> None:
+        namespace, name = self._target.rsplit(_SEPARATOR, 1)
+        for match in _ATTRIBUTE.finditer(self._core, at, stop):
+            prefix, _, local = match[1].decode().rpartition(":")
+            if local == name and prefix and self._scopes.get(prefix, [""])[-1:] == [namespace]:
+                self.cuts.append(match.span())

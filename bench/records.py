@@ -1,0 +1,182 @@
+"""The schema between the two halves: what the harness writes and the analysis reads.
+
+Three tidy tables, one row per fact, as Parquet shards in ``<run>/records/<table>/``, and ``run.json`` beside them.
+A shard is three files of one name; its ``views`` file is written last and so commits the other two.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Raised when a column changes its meaning or goes; a new column alone does not raise it.
+SCHEMA_VERSION = 1
+
+#: One row per file looked at: a sample, in a regime, with a label bundle, after an attack.
+VIEWS: dict[str, str] = {
+    "key": "string",  # view_key(): known before the view is made
+    "sample": "string",
+    "truth": "string",  # human, ai, ai_edited
+    "source": "string",
+    "generator": "string",
+    "family": "string",  # everything derived from one original
+    "split": "string",  # calibration, test (train samples are only fitted on)
+    "group": "string",  # subgroup for false-positive rates, "" for none
+    "edited_area": "float64",  # share of the picture that was generated (ai_edited)
+    "regime": "string",  # native, canonical
+    "bundle": "string",  # labels written before the attack: metadata, none
+    "attack": "string",  # repr
+    "attack_family": "string",
+    "severity": "float64",
+    "channel": "string",
+    "source_mime": "string",  # of the file that was attacked (which carrier the label was written into)
+    "mime": "string",  # of the file that came out
+    "bytes": "int64",  # null while a pixel attack's result was never encoded
+    "width": "int32",
+    "height": "int32",
+    "sha256": "string",  # of the encoded file, null like bytes
+    "psnr": "float64",  # dB against the clean view of equal size, null where sizes differ, inf where equal
+    "ssim": "float64",
+    "seconds_attack": "float64",
+    "seconds_decode": "float64",
+    "seconds_quality": "float64",
+    "status": "string",  # ok, error, unavailable
+    "code": "string",
+    "detail": "string",
+}
+
+#: One row per label that a reader looked for in a view.
+READINGS: dict[str, str] = {
+    "key": "string",
+    "label": "string",
+    "position": "string",
+    "written": "bool",  # whether this label was written into the file before the attack
+    "state": "string",
+    "declares_ai": "bool",
+    "integrity": "string",
+    "credential": "string",
+    "fields_kept": "int32",
+    "fields_expected": "int32",
+    "bit_accuracy": "float64",
+    "p_value": "float64",
+    "seconds": "float64",
+    "code": "string",
+    "detail": "string",
+}
+
+#: One row per detector that looked at a view.
+SCORES: dict[str, str] = {
+    "key": "string",
+    "detector": "string",
+    "value": "float64",  # raw; null unless status is ok
+    "status": "string",  # ok, abstain, error, unavailable
+    "seconds": "float64",
+    "code": "string",
+    "detail": "string",
+}
+
+TRUTHS = ("human", "ai", "ai_edited")
+SPLITS = ("train", "calibration", "test")
+
+TABLES: dict[str, dict[str, str]] = {"readings": READINGS, "scores": SCORES, "views": VIEWS}
+
+
+def view_key(*parts: object) -> str:
+    """The key of a view from everything that decides its content; computable before it is made.
+
+    Args:
+        parts: sample id and sha256, regime, label bundle, attack repr, run seed, versions that change the output.
+    """
+    text = "\x1f".join(str(part) for part in parts)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder, as the analysis sees it.
+
+    Attributes:
+        folder: where it lies.
+        header: ``run.json``.
+        views, readings, scores: data frames with the columns above; ``readings`` and ``scores`` hold only rows whose
+            view was committed. Row order follows the header's order of attacks, then regime and sample.
+    """
+
+    folder: Path
+    header: dict[str, Any]
+    views: pd.DataFrame
+    readings: pd.DataFrame
+    scores: pd.DataFrame
+
+
+def read_header(folder: Path) -> dict[str, Any]:
+    """``run.json`` of a run folder, checked for its schema version.
+
+    Raises:
+        UserError: no run there, an unreadable header, or one of another schema version.
+    """
+    path = folder / "run.json"
+    try:
+        header: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        version = int(header["schema_version"])
+    except FileNotFoundError:
+        raise UserError(f"{folder} holds no run (no run.json); make one with: washtest run --out {folder}") from None
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise UserError(f"{path} cannot be read as a run header ({error}); run the suite into a new folder") from None
+    if version < SCHEMA_VERSION:
+        raise UserError(f"{path} is of schema {version}, older than {SCHEMA_VERSION}; run the suite again to update it")
+    if version > SCHEMA_VERSION:
+        raise UserError(f"{path} is of schema {version}, newer than {SCHEMA_VERSION}; upgrade washtest to read it")
+    return header
+
+
+def shard_files(folder: Path, table: str) -> list[Path]:
+    """The committed shard files of one table, by name (temporary files start with a dot and do not count)."""
+    committed = {p.name for p in (folder / "records" / "views").glob("[!.]*.parquet")}
+    return sorted(p for p in (folder / "records" / table).glob("[!.]*.parquet") if p.name in committed)
+
+
+def load(folder: Path) -> Run:
+    """The records of a run, in an order that does not depend on how many workers or shards made them.
+
+    Raises:
+        UserError: as ``read_header``, or a shard that cannot be read.
+    """
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    header = read_header(folder)
+    frames = {}
+    for table, columns in TABLES.items():
+        parts = []
+        for path in shard_files(folder, table):
+            try:
+                parts.append(pq.read_table(path, columns=list(columns), page_checksum_verification=True))
+            except (OSError, pa.ArrowInvalid, KeyError) as error:
+                raise UserError(f"{path} cannot be read ({error}); run the suite again to recompute it") from None
+        # One dictionary per text column keeps a million rows small; pandas sees categories.
+        frames[table] = pa.concat_tables(parts).to_pandas() if parts else pd.DataFrame({name: [] for name in columns})
+    attacks = {attack["name"]: i for i, attack in enumerate(header["attacks"])}
+    views = frames["views"]
+    views["_order"] = views["attack"].map(attacks)
+    views = views.sort_values(
+        ["regime", "_order", "sample", "bundle", "key"], ascending=[False, True, True, True, True]
+    )
+    views = views.drop(columns="_order").drop_duplicates("key").reset_index(drop=True)
+    rank = pd.Series(range(len(views)), index=views["key"], dtype="int64")
+    tables = {"views": views}
+    for table, second in (("readings", ["label", "position"]), ("scores", ["detector"])):
+        frame = frames[table]
+        frame["_order"] = frame["key"].map(rank)
+        frame = frame.dropna(subset="_order").sort_values(["_order", *second])
+        tables[table] = frame.drop(columns="_order").drop_duplicates(["key", *second]).reset_index(drop=True)
+    return Run(folder, header, **tables)

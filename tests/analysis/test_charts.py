@@ -1,0 +1,187 @@
+"""Charts: drawn for every kind of run, the same bytes each time, nothing outside the picture."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from conftest import ATTACKS, Spec, chance, detector, people, realistic, write
+from matplotlib.text import Text
+
+from bench import records
+from bench.analysis import charts, style, tables
+from bench.analysis.inline import inline_svg
+from bench.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> records.Run:
+    return records.load(write(tmp_path_factory.mktemp("real"), realistic(24, detectors=("header", "spectrum"))))
+
+
+@pytest.fixture(scope="module")
+def made(run):
+    return tables.make(run)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory) -> records.Run:
+    spec = Spec(people(12, 12, calibration=20), detectors=[detector("d")], labels=[("iptc", "xmp")],
+                score=lambda n, s, a, r: chance(s.id, a).random(), read=lambda *_: "intact")  # fmt: skip
+    return records.load(write(tmp_path_factory.mktemp("small"), spec))
+
+
+def draw(run, only=None):
+    with style.styled():
+        return list(charts.draw(run, tables.make(run), only))
+
+
+def texts_of(figure) -> list[str]:
+    return [artist.get_text() for artist in figure.findobj(Text) if artist.get_visible()]
+
+
+def test_every_chart_is_written_in_every_format(run, made, tmp_path):
+    written = charts.draw_all(run, made, tmp_path)
+    names = ["header", "spectrum"]
+    stems = ["label_survival", *(f"severity_{n}" for n in names), *(f"roc_{n}" for n in names)]
+    assert [path.name for path in written] == [f"{stem}.{form}" for stem in stems for form in ("svg", "png")]
+    assert all(path.stat().st_size > 1000 for path in written)
+    for path in written[::2]:
+        assert ET.parse(path).getroot().tag.endswith("svg")
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_nothing_is_cut_off_and_no_texts_overlap(run):
+    with style.styled():
+        for chart in charts.draw(run, tables.make(run)):
+            figure = chart.figure
+            renderer = figure.canvas.get_renderer()
+            figure.draw(renderer)
+            texts = {
+                id(artist): artist
+                for artist in figure.findobj(Text)
+                if artist.get_visible() and artist.get_text().strip() and drawn(artist)
+            }
+            boxes = [(artist.get_text(), artist.get_window_extent(renderer)) for artist in texts.values()]
+            width, height = figure.canvas.get_width_height()
+            for text, box in boxes:
+                inside = box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1
+                assert inside, (chart.name, text)
+            for i, (text, box) in enumerate(boxes):
+                for other, second in boxes[i + 1 :]:
+                    apart = (
+                        min(box.x1, second.x1) - max(box.x0, second.x0) < 1
+                        or min(box.y1, second.y1) - max(box.y0, second.y0) < 1.5
+                    )
+                    assert apart, (chart.name, text, other)
+
+
+def drawn(artist) -> bool:
+    """Tick labels outside the limits exist and are never drawn."""
+    if artist.axes is None or artist.get_transform() != artist.axes.get_xaxis_transform(which="tick1"):
+        return True
+    low, high = artist.axes.get_xlim()
+    return low <= artist.get_position()[0] <= high
+
+
+def test_the_same_records_give_the_same_bytes(small, tmp_path):
+    every = ["svg", "png", "pdf"]
+    first, second = (charts.draw_all(small, tables.make(small), tmp_path / name, formats=every) for name in "ab")
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+def test_drawing_leaves_no_settings_behind(small, tmp_path):
+    before = dict(mpl.rcParams)
+    charts.draw_all(small, tables.make(small), tmp_path, only=["roc"], formats=["png"])
+    assert dict(mpl.rcParams) == before
+
+
+def test_only_the_kinds_asked_for_are_drawn(small, tmp_path):
+    written = charts.draw_all(small, tables.make(small), tmp_path, only=["label_survival"], formats=["pdf"])
+    assert [path.name for path in written] == ["label_survival.pdf"]
+
+
+def test_an_unknown_kind_or_format_says_what_there_is(small, tmp_path):
+    with pytest.raises(UserError, match="label_survival, severity, roc"):
+        charts.draw_all(small, {}, tmp_path, only=["rock"])
+    with pytest.raises(UserError, match="svg, png, pdf"):
+        charts.draw_all(small, {}, tmp_path, formats=["gif"])
+
+
+def test_the_heat_map_shows_rates_what_still_declares_and_simulated_channels(run):
+    words = texts_of(draw(run, ["label_survival"])[0].figure)
+    assert "Noise(sigma=0.05) *" in words
+    assert "n/a" in words
+    assert any(" / 100" in word for word in words)
+
+
+@pytest.mark.parametrize(
+    ("samples", "said"),
+    [
+        ([], "No label was written into any file of the test split."),
+        (people(12, 0, calibration=20), "so there is no curve."),
+        (people(3, 3, calibration=20), "No error rate to show"),
+        (people(20, 20, calibration=3), "needs 20 human calibration scores, has 3"),
+    ],
+)
+def test_a_chart_with_nothing_to_show_says_so(make_run, samples, said):
+    run = make_run(Spec(samples, detectors=[detector("d")], labels=[("iptc", "xmp")]))
+    words = [word for chart in draw(run) for word in texts_of(chart.figure)]
+    if samples:
+        assert any(said in word for word in words), words
+    else:
+        assert said in words
+
+
+def test_many_labels_take_several_heat_maps(make_run):
+    labels = [(f"label{i}", "xmp") for i in range(9)]
+    run = make_run(Spec(people(0, 4), labels=labels, read=lambda *_: "intact"))
+    assert [chart.name for chart in draw(run, ["label_survival"])] == ["label_survival", "label_survival_2"]
+
+
+def test_names_may_hold_anything(make_run):
+    names = ["../x.py:f", "X/PY:F", "$检测器$"]
+    odd = [*ATTACKS, ("_odd($x$)", "jpeg", 70.0, "a_b$c$ <&>", "real:x")]
+    spec = Spec(people(20, 20, calibration=20), odd, [detector(name) for name in names], [("标识", "$x_")],
+                score=lambda n, s, a, r: chance(n, s.id, a).random(), read=lambda *_: "intact")  # fmt: skip
+    found = draw(make_run(spec))
+    stems = [chart.name for chart in found]
+    assert len(set(stems)) == len(stems) == 1 + 2 * len(names)
+    assert all(stem.replace("_", "").replace("-", "").isalnum() and stem.isascii() for stem in stems)
+    with style.styled():
+        for chart in found:
+            ET.fromstring(style.to_bytes(chart.figure, "svg"))
+
+
+def test_attacks_of_one_severity_are_not_joined(make_run):
+    twins = [*ATTACKS, ("Jpeg(quality=50, subsampling='4:4:4')", "jpeg", 50.0, "100 - quality", "real:OpenCV")]
+    spec = Spec(people(20, 20, calibration=20), twins, [detector("d")],
+                score=lambda n, s, a, r: float(s.truth == "ai" and "4:4:4" not in a))  # fmt: skip
+    figure = draw(make_run(spec), ["severity"])[0].figure
+    misses = figure.axes[1]
+    assert [line.get_ydata().tolist() for line in misses.lines] == [[0, 0, 0], [100]]
+    assert "Hollow" in texts_of(figure)[-1] or any("Hollow" in word for word in texts_of(figure))
+
+
+def test_an_inlined_chart_needs_no_style_and_meets_no_other(run):
+    chart = draw(run, ["label_survival"])[0]
+    with style.styled():
+        svg = style.to_bytes(chart.figure, "svg").decode()
+    one, two = inline_svg(svg, "c1", "A <title>"), inline_svg(svg, "c2", "B")
+    assert "style=" not in one and "<style" not in one and "<?xml" not in one
+    ids = [{el.get("id") for el in ET.fromstring(text).iter() if el.get("id")} for text in (one, two)]
+    assert not ids[0] & ids[1]
+    used = {el.get("href")[1:] for el in ET.fromstring(one).iter() if el.get("href")}
+    assert used and used <= ids[0]
+    assert "A &lt;title&gt;" in one
+
+
+def test_inlining_keeps_every_colour():
+    svg = '<?xml version="1.0"?><svg width="72pt" height="36pt" viewBox="0 0 72 36">'
+    svg += '<path d="M 0 0" style="fill: #ff0000; stroke-width: 0.8" clip-path="url(#p)"/></svg>'
+    text = inline_svg(svg, "x", "t")
+    assert 'fill="#ff0000" stroke-width="0.8" clip-path="url(#x-p)"' in text
+    assert 'width="115" height="58"' in text
+    assert np.isclose(72 * 1.6, 115, atol=0.5)

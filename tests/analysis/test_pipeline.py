@@ -1,0 +1,129 @@
+"""From a run folder to its tables, charts and report, and knowing when that is already done."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from conftest import Spec, chance, detector, people, write
+
+from bench.analysis.pipeline import STATE, analyse, is_current
+from bench.errors import UserError
+
+
+def spec(**more) -> Spec:
+    settings = {
+        "samples": people(12, 12, calibration=20, edited=3),
+        "detectors": [detector("d")],
+        "labels": [("iptc", "xmp")],
+        "score": lambda n, s, a, r: chance(n, s.id, a, r).random() if s.id != "a0001" else "error",
+        "read": lambda n, s, a: "intact" if a == "Identity()" else "absent",
+    }
+    return Spec(**(settings | more))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write(tmp_path / "run", spec())
+
+
+def test_everything_the_design_names_is_written(folder):
+    written = analyse(folder, formats=["svg"])
+    names = {path.relative_to(folder).as_posix() for path in written}
+    assert {
+        f"tables/{n}.csv" for n in ("label_survival", "label_states", "detector_errors", "coverage", "failures")
+    } <= names
+    assert {"charts/label_survival.svg", "charts/severity_d.svg", "charts/roc_d.svg", "report.html"} <= names
+    assert all(path.is_file() for path in written)
+    assert not [path for path in folder.rglob(".*") if path.name != STATE]
+
+
+def test_tables_do_not_depend_on_how_the_records_were_sharded(tmp_path):
+    folders = [write(tmp_path / str(n), spec(shards=n)) for n in (1, 2, 7)]
+    contents = []
+    for folder in folders:
+        analyse(folder, formats=[])
+        contents.append({path.name: path.read_bytes() for path in (folder / "tables").iterdir()})
+    assert contents[0] == contents[1] == contents[2]
+    assert b"\r" not in b"".join(contents[0].values())
+
+
+def test_a_run_is_current_until_its_records_or_settings_change(folder):
+    assert not is_current(folder)
+    analyse(folder, formats=["svg"])
+    assert is_current(folder, formats=["svg"])
+    assert not is_current(folder)  # the PNGs were not asked for
+    header = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(header | {"started": "2027-01-01T00:00:00Z"}))
+    assert is_current(folder, formats=["svg"])
+    (folder / "run.json").write_text(json.dumps(header | {"alphas": [0.1]}))
+    assert not is_current(folder, formats=["svg"])
+
+
+def test_a_missing_file_is_made_again(folder):
+    analyse(folder, formats=["svg"])
+    (folder / "charts" / "roc_d.svg").unlink()
+    assert not is_current(folder, formats=["svg"])
+    analyse(folder, formats=["svg"])
+    assert is_current(folder, formats=["svg"])
+
+
+def test_a_new_shard_makes_it_stale(folder):
+    analyse(folder, formats=["svg"])
+    for table in ("readings", "scores", "views"):
+        source = folder / "records" / table / "0000.parquet"
+        (folder / "records" / table / "0009.parquet").write_bytes(source.read_bytes())
+    assert not is_current(folder, formats=["svg"])
+
+
+def test_a_broken_state_file_is_no_state(folder):
+    for text in ("", "[]", "{}", '{"digest": 1, "formats": 3, "files": null}'):
+        (folder / STATE).write_text(text)
+        assert not is_current(folder)
+
+
+def test_what_an_earlier_analysis_wrote_and_this_one_did_not_is_removed(folder):
+    analyse(folder, formats=["svg", "png"])
+    mine = folder / "charts" / "mine.png"
+    mine.write_bytes(b"kept")
+    analyse(folder, formats=["svg"])
+    assert [path.name for path in (folder / "charts").glob("*.png")] == ["mine.png"]
+
+
+def test_a_file_is_whole_or_not_there(folder, monkeypatch):
+    analyse(folder, formats=["svg"])
+    before = (folder / "report.html").read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fdopen", full)
+    with pytest.raises(OSError, match="No space"):
+        analyse(folder, formats=["svg"])
+    assert (folder / "report.html").read_bytes() == before
+    assert not list((folder / "tables").glob(".*"))
+
+
+def test_a_folder_without_a_run_is_an_error(tmp_path):
+    with pytest.raises(UserError, match="holds no run"):
+        analyse(tmp_path)
+    assert not is_current(tmp_path)
+
+
+def test_an_unknown_format_is_an_error_before_any_work(folder):
+    with pytest.raises(UserError, match="svg, png, pdf"):
+        analyse(folder, formats=["bmp"])
+    assert not (folder / "tables").exists()
+
+
+def test_asking_whether_it_is_current_loads_nothing_heavy(folder):
+    code = (
+        "import sys; from pathlib import Path; from bench.analysis.pipeline import is_current; "
+        "is_current(Path(sys.argv[1])); "
+        "print([m for m in ('numpy', 'pandas', 'matplotlib', 'scipy', 'pyarrow', 'jinja2') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"

@@ -1,0 +1,83 @@
+"""Tables as text: stable bytes, and nothing in a cell acts on the reader's machine."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.analysis.render import FORMATS, render, to_csv
+from bench.errors import UserError
+
+FRAME = pd.DataFrame(
+    {
+        "name": ["=1+1", "@x", "-2", "+3", "\tx", "plain", "a|b", "<b>&</b>", "50 % of $x_y", "two\nlines"],
+        "n": range(10),
+        "rate": [0.1, 1 / 3, -1.5, float("nan"), 0.0, 1.0, 1e-9, 123456789.0, float("inf"), 2.0],
+        "count": pd.array([1, None, *range(8)], dtype="Int64"),
+    }
+)
+
+
+def test_csv_is_the_same_on_every_machine():
+    lines = to_csv(FRAME[5:9]).split("\n")
+    assert lines == [
+        "name,n,rate,count", "plain,5,1,3", "a|b,6,1e-09,4", "<b>&</b>,7,1.23457e+08,5", "50 % of $x_y,8,inf,6", "",
+    ]  # fmt: skip
+
+
+def test_csv_blanks_what_is_missing():
+    rows = list(csv.reader(io.StringIO(to_csv(FRAME))))
+    assert rows[4][2] == ""
+    assert rows[2][3] == ""
+
+
+def test_text_that_a_spreadsheet_would_run_is_defused_and_numbers_are_not():
+    rows = list(csv.reader(io.StringIO(to_csv(FRAME))))
+    assert [row[0] for row in rows[1:7]] == ["'=1+1", "'@x", "'-2", "'+3", "'\tx", "plain"]
+    assert rows[3][2] == "-1.5"
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\0")), min_size=1, max_size=5))
+def test_csv_gives_any_text_back(texts):
+    rows = list(
+        csv.reader(io.StringIO(to_csv(pd.DataFrame({"a": pd.Series(texts, dtype=object), "b": 1})), newline=""))
+    )
+    assert [row[0].removeprefix("'") for row in rows[1:]] == [text.removeprefix("'") for text in texts]
+
+
+def test_markdown_keeps_one_line_per_row_and_escapes_markup():
+    lines = render(FRAME, "md", "Rates").splitlines()
+    assert lines[0] == "Rates"
+    assert lines[3] == "| --- | ---: | ---: | ---: |"
+    assert len(lines) == 14
+    assert lines[10].startswith(r"| a\|b |")
+    assert lines[11].startswith(r"| \<b\>\&\</b\> |")
+
+
+def test_latex_escapes_and_uses_booktabs():
+    text = render(FRAME, "latex", "5 % of them")
+    assert r"50 \% of \$x\_y & 8" in text
+    assert r"\textless{}b\textgreater{}\&\textless{}/b\textgreater{}" in text
+    assert [rule in text for rule in (r"\toprule", r"\midrule", r"\bottomrule")] == [True] * 3
+    assert r"\caption{5 \% of them}" in text
+
+
+def test_html_escapes():
+    text = render(FRAME, "html", "<script>")
+    assert "<b>" not in text and "<script>" not in text
+    assert "&lt;b&gt;&amp;&lt;/b&gt;" in text
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_an_empty_table_is_its_heading(form):
+    assert "name" in render(FRAME[:0], form)
+
+
+def test_an_unknown_format_says_what_there_is():
+    with pytest.raises(UserError, match="csv, md, latex, html"):
+        render(FRAME, "pdf")
