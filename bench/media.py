@@ -203,10 +203,13 @@ def _decode_pillow(data: bytes, header: containers.Header) -> np.ndarray:
     import numpy as np
     from PIL import Image
 
+    heic = header.mime == "image/heic"
+    if heic:
+        containers.need_decoder(header.mime)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of what the header check has already decided
-            with Image.open(io.BytesIO(data), formats=PILLOW_FORMATS) as opened:
+            with Image.open(io.BytesIO(data), formats=("HEIF",) if heic else PILLOW_FORMATS) as opened:
                 opened.load()
                 image = _upright(opened, header)
                 image = _to_srgb(image)

@@ -6,21 +6,27 @@ Pure functions, the bottom of the project: nothing here decodes pixels, and on h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
-from bench.containers import gif, jpeg, other, png, riff, tiff
+from bench.containers import gif, isobmff, isobmff_edit, jpeg, jpeg_edit, other, png, png_edit, riff, tiff, tiff_edit
 from bench.containers.magic import EXTENSIONS, sniff
 from bench.containers.model import Header, Packet
+from bench.containers.other import need_decoder
 from bench.errors import CodedError
 
 __all__ = [
+    "EXIF_FORMATS",
     "EXTENSIONS",
+    "XMP_FORMATS",
     "Header",
     "Packet",
     "exif",
     "fresh_png_header",
     "header",
+    "need_decoder",
     "read_xmp",
+    "set_exif_fields",
+    "set_text",
     "set_xmp",
     "sniff",
     "text_chunks",
@@ -38,20 +44,37 @@ _EXIF: dict[str, Callable[[bytes], bytes | None]] = {
     "image/jpeg": jpeg.exif,
     "image/png": png.exif,
     "image/webp": riff.exif,
+    "image/avif": isobmff.exif,
+    "image/heic": isobmff.exif,
+    "image/tiff": lambda data: data if tiff.layout(data) else None,
 }
 _READ_XMP: dict[str, Callable[[bytes], tuple[list[Packet], CodedError | None]]] = {
     "image/jpeg": jpeg.read_xmp,
     "image/png": png.read_xmp,
     "image/webp": riff.read_xmp,
     "image/gif": gif.read_xmp,
-    "image/tiff": other.read_tiff_xmp,
+    "image/tiff": tiff.read_xmp,
+    "image/avif": isobmff.read_xmp,
+    "image/heic": isobmff.read_xmp,
     "image/bmp": lambda _: ([], None),
 }
 _WRITE_XMP: dict[str, Callable[[bytes, bytes], bytes]] = {
-    "image/jpeg": jpeg.set_xmp,
-    "image/png": png.set_xmp,
+    "image/jpeg": jpeg_edit.set_xmp,
+    "image/png": png_edit.set_xmp,
     "image/webp": riff.set_xmp,
+    "image/gif": gif.set_xmp,
+    "image/tiff": tiff_edit.set_xmp,
+    "image/avif": isobmff_edit.set_xmp,
+    "image/heic": isobmff_edit.set_xmp,
 }
+_WRITE_EXIF: dict[str, Callable[[bytes, bytes], bytes]] = {
+    "image/jpeg": jpeg_edit.set_exif,
+    "image/png": png_edit.set_exif,
+    "image/webp": riff.set_exif,
+    "image/tiff": lambda _, block: block,  # the file is the block
+}
+#: Formats that XMP, and that EXIF, is written into.
+XMP_FORMATS, EXIF_FORMATS = tuple(_WRITE_XMP), tuple(_WRITE_EXIF)
 
 
 def header(data: bytes) -> Header:
@@ -77,10 +100,7 @@ def exif(data: bytes) -> bytes | None:
     Raises:
         CodedError: when none was met before the file's structure broke.
     """
-    mime = sniff(data)
-    if mime == "image/tiff":
-        return data if tiff.byte_order(data) else None
-    read = _EXIF.get(mime)
+    read = _EXIF.get(sniff(data))
     return read(data) if read else None
 
 
@@ -90,7 +110,7 @@ def read_xmp(data: bytes) -> tuple[list[Packet], CodedError | None]:
     Raises:
         CodedError: ``E_EMPTY`` or ``E_UNIDENTIFIED``.
     """
-    return _READ_XMP.get(sniff(data), other.scan_xmp)(data)
+    return _READ_XMP[sniff(data)](data)
 
 
 def xmp_packets(data: bytes) -> list[Packet]:
@@ -117,6 +137,39 @@ def set_xmp(data: bytes, payload: bytes) -> bytes:
     if write is None:
         raise CodedError("E_NOT_APPLICABLE", f"XMP is not written into {mime}")
     return write(data, payload)
+
+
+def set_exif_fields(
+    data: bytes, fields: Mapping[int, tiff_edit.Value], exif_fields: Mapping[int, tiff_edit.Value] | None = None
+) -> bytes:
+    """The file with these EXIF fields; every other tag, maker notes included, keeps its place in the block.
+
+    Args:
+        data: the file.
+        fields: by tag, for the first directory.
+        exif_fields: by tag, for the Exif directory.
+
+    Raises:
+        CodedError: ``E_NOT_APPLICABLE`` for a format that is not written here, ``E_TOO_LARGE`` for a block that it
+            cannot hold, ``E_TRUNCATED`` or ``E_CORRUPT`` for a broken file or block.
+    """
+    mime = sniff(data)
+    write = _WRITE_EXIF.get(mime)
+    if write is None:
+        raise CodedError("E_NOT_APPLICABLE", f"EXIF is not written into {mime}")
+    return write(data, tiff_edit.set_fields(exif(data) or None, fields, exif_fields))
+
+
+def set_text(data: bytes, keyword: str, text: str) -> bytes:
+    """The PNG with this text as the only one of its keyword.
+
+    Raises:
+        CodedError: ``E_NOT_APPLICABLE`` for another format, or as ``png_edit.set_text``.
+    """
+    mime = sniff(data)
+    if mime != png.MIME:
+        raise CodedError("E_NOT_APPLICABLE", f"text chunks are not written into {mime}")
+    return png_edit.set_text(data, keyword, text)
 
 
 def text_chunks(data: bytes, keywords: Collection[str] | None = None) -> list[tuple[str, str]]:

@@ -1,8 +1,9 @@
-"""GIF read block by block: header facts and XMP (GIF89a; XMP specification part 3, section 1.1.2)."""
+"""GIF block by block: split, join, header facts and XMP (GIF89a; XMP specification part 3, section 1.1.2)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from bench.containers.model import MAX_METADATA_BYTES, MAX_PARTS, Header, Packet, check_size
@@ -13,6 +14,9 @@ _IMAGE, _EXTENSION, _TRAILER = 0x2C, 0x21, 0x3B
 _XMP_APPLICATION = b"\x0bXMP DataXMP"
 #: The packet is not cut into sub-blocks; 257 bytes that count down lead a reader of sub-blocks to the terminator.
 _MAGIC_TRAILER = 257
+_TRAILER_BYTES = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
+#: Pseudo introducer of ``split``: whatever follows the trailer.
+REST = -1
 
 
 class Block(NamedTuple):
@@ -52,6 +56,30 @@ def walk(data: bytes) -> Iterator[Block]:
         position = _after_sub_blocks(data, body)
         yield Block(introducer, label, start, body, position)
     raise CodedError("E_CORRUPT", f"GIF with more than {MAX_PARTS} blocks")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One block with every byte that belongs to it."""
+
+    introducer: int
+    raw: bytes
+
+
+def split(data: bytes) -> tuple[bytes, list[Part]]:
+    """The head (signature, screen, global colours) and the blocks, what follows the trailer last.
+
+    ``join`` gives the same bytes back. Raises as ``walk`` does.
+    """
+    blocks = list(walk(data))
+    parts = [Part(block.introducer, data[block.start : block.end]) for block in blocks]
+    end = blocks[-1].end
+    return data[: blocks[0].start], parts + ([Part(REST, data[end:])] if end < len(data) else [])
+
+
+def join(head: bytes, parts: list[Part]) -> bytes:
+    """Head and blocks as a file."""
+    return head + b"".join(part.raw for part in parts)
 
 
 def _table(packed: int) -> int:
@@ -114,3 +142,25 @@ def read_xmp(data: bytes) -> tuple[list[Packet], CodedError | None]:
     except CodedError as error:
         failure = error
     return packets, failure
+
+
+def set_xmp(data: bytes, payload: bytes) -> bytes:
+    """The file with this packet and no other, as a GIF89a: in the old one's place, else behind the leading extensions.
+
+    Raises:
+        CodedError: ``E_METADATA`` for a packet with a zero byte, which would end the extension for other readers,
+            ``E_TOO_LARGE`` for one that would not be read back, or as ``walk`` for a broken file.
+    """
+    if b"\0" in payload:
+        raise CodedError("E_METADATA", "an XMP packet in a GIF has no zero byte")
+    if not 0 < len(payload) <= MAX_METADATA_BYTES:
+        raise CodedError("E_TOO_LARGE", f"a GIF's XMP has 1 to {MAX_METADATA_BYTES} bytes, got {len(payload)}")
+    new = b"\x21\xff" + _XMP_APPLICATION + payload + _TRAILER_BYTES
+    blocks = list(walk(data))
+    old = [b for b in blocks if b.label == 0xFF and data.startswith(_XMP_APPLICATION, b.body)]
+    at = old[0].start if old else next(b.start for b in blocks if b.label != 0xFF)
+    out, start = [b"GIF89a", data[6:at], new], at
+    for block in old:
+        out.append(data[start : block.start])
+        start = block.end
+    return b"".join((*out, data[start:]))

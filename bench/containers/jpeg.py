@@ -1,4 +1,4 @@
-"""JPEG as a list of segments: split, join, header facts and XMP, without touching the coded data.
+"""JPEG as a list of segments: split, join, header facts and XMP as they are; ``jpeg_edit`` writes.
 
 Structure after ITU-T T.81 Annex B; XMP in APP1 after the XMP specification part 3, section 1.1.3. Like libjpeg, the
 walk skips stray bytes between segments and survives a length below 2; it never reads past the end.
@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from bench.containers import jpeg_tables, tiff
-from bench.containers.model import MAX_JPEG_XMP_BYTES, MAX_METADATA_BYTES, MAX_PARTS, Header, Packet, check_size
+from bench.containers.model import MAX_METADATA_BYTES, MAX_PARTS, Header, Packet, check_size
 from bench.errors import CodedError
 
 MIME = "image/jpeg"
@@ -260,29 +260,3 @@ def read_xmp(data: bytes) -> tuple[list[Packet], CodedError | None]:
         else:
             failure = CodedError("E_METADATA", f"extended XMP {guid!r} is incomplete or too large")
     return packets, failure
-
-
-def set_xmp(data: bytes, payload: bytes) -> bytes:
-    """The file with this main packet: in the place of the old one, else behind the JFIF and EXIF segments.
-
-    Raises:
-        CodedError: ``E_TOO_LARGE`` for a payload that one segment cannot hold; as ``walk`` for a broken file.
-    """
-    if len(payload) > MAX_JPEG_XMP_BYTES:
-        raise CodedError("E_TOO_LARGE", f"a JPEG's XMP holds at most {MAX_JPEG_XMP_BYTES} bytes, got {len(payload)}")
-    new = segment(APP1, XMP_SIGNATURE + payload).raw
-    spans = list(walk(data, to_scan=True))
-    old = [s for s in spans if s.marker == APP1 and data.startswith(XMP_SIGNATURE, s.body)]
-    if old:
-        out, at = [data[: old[0].start], new], old[0].end
-        for span in old[1:]:
-            out.append(data[at : span.start])
-            at = span.end
-        return b"".join((*out, data[at:]))
-    at = 2
-    for span in spans[1:]:
-        leading = span.marker == APP0 or (span.marker == APP1 and data.startswith(EXIF_SIGNATURE, span.body))
-        if not leading:
-            break
-        at = span.end
-    return b"".join((data[:at], new, data[at:]))

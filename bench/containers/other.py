@@ -1,4 +1,4 @@
-"""The formats that are read and not written here: BMP, and TIFF, AVIF, HEIC by way of Pillow."""
+"""Header facts of BMP, and of TIFF, AVIF and HEIC by way of Pillow."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import io
 import struct
 import warnings
 
-from bench.containers import tiff
-from bench.containers.model import MAX_METADATA_BYTES, Header, Packet, check_size
+from bench.containers import isobmff, tiff
+from bench.containers.model import Header, check_size
 from bench.errors import CodedError, Unavailable
 
 _PILLOW = {"image/tiff": "TIFF", "image/avif": "AVIF", "image/heic": "HEIF"}
 _CHANNELS = {"1": 1, "L": 1, "P": 3, "I": 1, "F": 1, "LA": 2, "PA": 4, "RGBA": 4, "RGBa": 4, "RGBX": 4, "CMYK": 4}
-_PACKET_ENDS = ((b"<?xpacket begin", b"<?xpacket end"), (b"<x:xmpmeta", b"</x:xmpmeta>"))
+#: What brings Pillow a decoder that it lacks.
+HEIC_INSTALL = "pip install 'washtest[heic]'"
 
 
 def bmp_header(data: bytes) -> Header:
@@ -43,6 +44,26 @@ def bmp_header(data: bytes) -> Header:
     )
 
 
+def need_decoder(mime: str) -> None:
+    """Make sure that Pillow reads the format; HEIC comes from the optional package ``pillow-heif``.
+
+    Raises:
+        Unavailable: ``E_NO_DECODER``, with the command that installs it.
+    """
+    from PIL import Image
+
+    Image.init()
+    if mime == "image/heic" and "HEIF" not in Image.OPEN:
+        try:
+            from pillow_heif import register_heif_opener
+        except ImportError as error:
+            detail = f"HEIC needs the package pillow-heif ({error}): {HEIC_INSTALL}"
+            raise Unavailable("E_NO_DECODER", detail) from None
+        register_heif_opener()
+    if _PILLOW.get(mime, mime) not in Image.OPEN and mime in _PILLOW:
+        raise Unavailable("E_NO_DECODER", f"this Pillow does not read {mime}: pip install --upgrade pillow")
+
+
 def pillow_header(data: bytes, mime: str) -> Header:
     """What Pillow says about a TIFF, AVIF or HEIC file without decoding it.
 
@@ -52,9 +73,7 @@ def pillow_header(data: bytes, mime: str) -> Header:
     """
     from PIL import Image
 
-    Image.init()
-    if _PILLOW[mime] not in Image.OPEN:
-        raise Unavailable("E_NO_DECODER", f"this Pillow does not read {mime}")
+    need_decoder(mime)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -81,37 +100,16 @@ def pillow_header(data: bytes, mime: str) -> Header:
         animated=frames > 1,
         orientation=orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1,
         icc=icc if isinstance(icc, bytes) and icc else None,
+        complete=_complete(data, mime),
     )
 
 
-def read_tiff_xmp(data: bytes) -> tuple[list[Packet], CodedError | None]:
-    """The packet of tag 700 in the first directory; a failure for BigTIFF, whose directories are not read here."""
-    if tiff.byte_order(data) is None:
-        return [], CodedError("E_UNSUPPORTED", "XMP in BigTIFF is not read")
-    payload = tiff.fields(data, (tiff.XMP,)).get(tiff.XMP)
-    if payload and len(payload) > MAX_METADATA_BYTES:
-        return [], CodedError("E_METADATA", f"XMP tag of {len(payload)} bytes; the limit is {MAX_METADATA_BYTES}")
-    return [Packet("tiff-700", payload)] if payload else [], None
-
-
-def scan_xmp(data: bytes) -> tuple[list[Packet], CodedError | None]:
-    """The packets that a plain scan finds, for containers that are not taken apart here (AVIF, HEIC).
-
-    Scanning is what the XMP specification part 3, section 2 gives for unknown formats. It misses a compressed item:
-    a failure when the file names an XMP item and the scan finds none.
-    """
-    packets: list[Packet] = []
-    for begin, end in _PACKET_ENDS:
-        position = data.find(begin)
-        while position >= 0 and len(packets) < 16:
-            stop = data.find(end, position, position + MAX_METADATA_BYTES)
-            if stop < 0:
-                break
-            close = data.find(b">", stop) + 1 or len(data)
-            packets.append(Packet("scan", data[position:close]))
-            position = data.find(begin, close)
-        if packets:
-            return packets, None
-    if b"application/rdf+xml" in data:
-        return packets, CodedError("E_UNSUPPORTED", "the file names an XMP item that a scan does not find")
-    return packets, None
+def _complete(data: bytes, mime: str) -> bool:
+    """Whether the boxes, or the pages and their strips, lie inside the file."""
+    try:
+        if mime == "image/tiff":
+            how = tiff.layout(data)
+            return how is not None and all(tiff.inside(data, how, page) for page in tiff.chain(data, how))
+        return sum(1 for _ in isobmff.walk(data)) > 0
+    except CodedError:
+        return False

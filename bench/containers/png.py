@@ -1,4 +1,4 @@
-"""PNG as a list of chunks: split, join, header facts, text and XMP, without touching the image data.
+"""PNG as a list of chunks: split, join, header facts, text and XMP as they are; ``png_edit`` writes.
 
 Structure after the PNG specification, third edition, sections 5 and 11. Metadata is read before and after the image
 data (ExifTool writes behind it). A chunk whose checksum is wrong is never read as if it were sound.
@@ -20,9 +20,9 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 #: Pseudo type of ``walk``: whatever follows IEND.
 TRAILER = b""
 XMP_KEYWORD = b"XML:com.adobe.xmp"
-_RAW_XMP = b"Raw profile type xmp"
-_RAW_EXIF = (b"Raw profile type exif", b"Raw profile type APP1")
-_TEXT = (b"tEXt", b"zTXt", b"iTXt")
+RAW_XMP = b"Raw profile type xmp"
+RAW_EXIF = (b"Raw profile type exif", b"Raw profile type APP1")
+TEXT = (b"tEXt", b"zTXt", b"iTXt")
 _CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 
 
@@ -178,7 +178,7 @@ def _texts(
     left = MAX_METADATA_BYTES
     try:
         for span in walk(data):
-            if span.kind not in _TEXT:
+            if span.kind not in TEXT:
                 continue
             cut = data.find(b"\0", span.body, min(span.body + span.size, span.body + 80))
             if cut < 0 or not sound(data, span):
@@ -254,7 +254,7 @@ def exif(data: bytes) -> bytes | None:
     for span in walk(data):
         if span.kind == b"eXIf" and sound(data, span):
             return data[span.body : span.body + span.size].removeprefix(b"Exif\0\0")
-    for _, _, text in _texts(data, _RAW_EXIF)[0]:
+    for _, _, text in _texts(data, RAW_EXIF)[0]:
         raw = _raw_profile(text)
         if raw is not None and raw.startswith(b"Exif\0\0"):
             return raw[6:]
@@ -263,10 +263,10 @@ def exif(data: bytes) -> bytes | None:
 
 def read_xmp(data: bytes) -> tuple[list[Packet], CodedError | None]:
     """Every packet stored as text, in the standard iTXt or elsewhere; and what went wrong on the way."""
-    found, failure = _texts(data, (XMP_KEYWORD, _RAW_XMP))
+    found, failure = _texts(data, (XMP_KEYWORD, RAW_XMP))
     packets: list[Packet] = []
     for span, keyword, text in found:
-        if keyword == _RAW_XMP:
+        if keyword == RAW_XMP:
             raw = _raw_profile(text)
             if raw is None:
                 failure = failure or CodedError("E_METADATA", "raw XMP profile is not hexadecimal")
@@ -276,23 +276,3 @@ def read_xmp(data: bytes) -> tuple[list[Packet], CodedError | None]:
         plain = span.kind == b"iTXt" and data[span.body + len(keyword) + 1] == 0
         packets.append(Packet("png-itxt" if plain else "png-text", text))
     return packets, failure
-
-
-def set_xmp(data: bytes, payload: bytes) -> bytes:
-    """The file with this packet, and no other, in an uncompressed iTXt before the image data.
-
-    Raises:
-        CodedError: as ``walk`` for a broken file; ``E_CORRUPT`` when there is no image data.
-    """
-    new = chunk(b"iTXt", XMP_KEYWORD + b"\0\0\0\0\0" + payload).raw
-    out, at, placed = [], 0, False
-    for span in walk(data):
-        if span.kind == b"IDAT" and not placed:
-            out += [data[at : span.start], new]
-            at, placed = span.start, True
-        elif span.kind in _TEXT and data[span.body : span.body + 80].split(b"\0", 1)[0] in (XMP_KEYWORD, _RAW_XMP):
-            out.append(data[at : span.start])
-            at = span.end
-    if not placed:
-        raise CodedError("E_CORRUPT", "PNG without image data")
-    return b"".join((*out, data[at:]))

@@ -192,31 +192,45 @@ def set_xmp(data: bytes, payload: bytes) -> bytes:
     Raises:
         CodedError: as ``walk`` for a broken file; ``E_CORRUPT`` when there is no image; ``E_TOO_LARGE`` past 4 GiB.
     """
+    return _with_chunk(data, (b"XMP ", b"XMP\0"), payload)
+
+
+def set_exif(data: bytes, block: bytes) -> bytes:
+    """The file with this EXIF block and no other, before the XMP packet if there is one; else as ``set_xmp``."""
+    return _with_chunk(data, (b"EXIF",), block)
+
+
+def _with_chunk(data: bytes, kinds: tuple[bytes, ...], payload: bytes) -> bytes:
+    """The file with one metadata chunk of the first of these types, in place of all that it has of them."""
     spans = list(walk(data))
     form = [span for span in spans if span.kind != TRAILER]
     tail = data[spans[-1].start :] if spans and spans[-1].kind == TRAILER else b""
-    packet = chunk(b"XMP ", payload).raw
+    new = chunk(kinds[0], payload).raw
+    flag = _FLAGS[kinds[0]]
     out: list[bytes] = []
     placed = False
+    replaces = any(span.kind in kinds for span in form)
     if not form or form[0].kind != b"VP8X" or form[0].size < 10:
-        out.append(_extended_header(data, form))
+        out.append(_extended_header(data, form, flag))
     for span in form:
         raw = data[span.start : span.end]
         if span.kind == b"VP8X" and span.start == 12 and span.size >= 10:
-            raw = raw[:8] + bytes((raw[8] | _XMP,)) + raw[9:]
-        elif span.kind in (b"XMP ", b"XMP\0"):
-            raw = b"" if placed else packet
+            raw = raw[:8] + bytes((raw[8] | flag,)) + raw[9:]
+        elif span.kind in kinds:
+            raw = b"" if placed else new
+            placed = True
+        elif span.kind == b"XMP " and not replaces and not placed:
+            out.append(new)
             placed = True
         out.append(raw if len(raw) % 2 == 0 else raw + b"\0")
-    body = b"".join((b"WEBP", *out, b"" if placed else packet))
+    body = b"".join((b"WEBP", *out, b"" if placed else new))
     if len(body) > 0xFFFF_FFF6:
         raise CodedError("E_TOO_LARGE", f"a WebP holds at most 4294967286 bytes, got {len(body)}")
     return b"".join((b"RIFF", len(body).to_bytes(4, "little"), body, tail))
 
 
-def _extended_header(data: bytes, form: list[Span]) -> bytes:
-    """The VP8X chunk for a file that has none: the flags of what is there, and the bitstream's own size."""
-    flags = _XMP
+def _extended_header(data: bytes, form: list[Span], flags: int) -> bytes:
+    """The VP8X chunk for a file that has none: the flags of what is there and comes, and the bitstream's own size."""
     size: tuple[int, int] | None = None
     for span in form:
         flags |= _FLAGS.get(span.kind, 0)

@@ -88,7 +88,7 @@ class GB45438:
             CodedError: ``E_NOT_APPLICABLE`` for another format, ``E_CLAIM`` for a value that Annex E does not allow,
                 ``E_METADATA`` when the packet that is there cannot be parsed, or as ``containers.set_xmp``.
         """
-        return xmp_edit.write(media, NAMESPACE, PREFIX, PROPERTY, annex_e.serialise(self.expected(claim)))
+        return xmp_edit.write(media, NAMESPACE, PREFIX, {PROPERTY: annex_e.serialise(self.expected(claim))})
 
     def read(self, media: Media) -> Reading:
         """The label wherever the file holds it, the standard's own place first."""

@@ -64,7 +64,7 @@ class IPTC:
         """
         if claim.source_type not in TERMS:
             raise CodedError("E_CLAIM", f"source_type must be a term of {SCHEME}, got {claim.source_type[:60]!r}")
-        return xmp_edit.write(media, NAMESPACE, PREFIX, PROPERTY, SCHEME + claim.source_type)
+        return xmp_edit.write(media, NAMESPACE, PREFIX, {PROPERTY: SCHEME + claim.source_type})
 
     def read(self, media: Media) -> Reading:
         """The term in any of the file's packets, the standard's namespace first."""

@@ -6,16 +6,26 @@ Writing splices bytes and does not serialise a tree, which would rename prefixes
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 from xml.parsers import expat
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import escape
 
 from bench import containers
+from bench.containers import jpeg, jpeg_edit, png, png_edit
+from bench.containers.model import MAX_JPEG_XMP_BYTES
 from bench.errors import CodedError
-from bench.labels.xmp import RDF, core, parse
+from bench.labels.xmp import RDF, core, find, parse
 from bench.media import Media
 
 #: Formats that ``write`` takes.
-WRITABLE = ("image/jpeg", "image/png", "image/webp")
+WRITABLE = containers.XMP_FORMATS
+#: Places of the packet that speaks of the whole file.
+_MAIN = ("jpeg-app1", "png-itxt", "png-text", "webp-xmp", "gif-xmp", "tiff-700", "isobmff-item")
+#: Where a main packet names its extended one (XMP specification part 3, section 1.1.3.1).
+NOTE, _EXTENDED = "http://ns.adobe.com/xmp/note/", "HasExtendedXMP"
+_QUOTES = {'"': "&quot;"}
 
 _HEAD = b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
 _TAIL = b'\n<?xpacket end="w"?>'
@@ -23,6 +33,25 @@ _EMPTY = (
     f'<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="washtest">\n <rdf:RDF xmlns:rdf="{RDF}">\n </rdf:RDF>\n</x:xmpmeta>'
 ).encode()
 
+
+@dataclass(frozen=True)
+class Style:
+    """How a property is written; all of them say the same, and writers differ.
+
+    Attributes:
+        form: ``element``, or ``attribute`` of its description.
+        quotes: quotation marks as entities, in an element too.
+        template: what a file without a packet begins with.
+        png_text: in a PNG, the packet stands in a tEXt and not in an iTXt.
+    """
+
+    form: Literal["element", "attribute"] = "element"
+    quotes: bool = False
+    template: bytes = _EMPTY
+    png_text: bool = False
+
+
+ELEMENT, ATTRIBUTE = Style(), Style("attribute")
 
 #: Between namespace and name in expat's tags; expat refuses a URI that contains it, and a brace is in none.
 _SEPARATOR = "}"
@@ -32,8 +61,10 @@ _TAG = re.compile(rb"""<[^"'>]++(?:"[^"]*+"[^"'>]*+|'[^']*+'[^"'>]*+)*+>""")
 _ATTRIBUTE = re.compile(rb"""\s++([^\s=/>]++)\s*+=\s*+("[^"]*+"|'[^']*+')""")
 
 
-def set_property(payload: bytes | None, namespace: str, prefix: str, name: str, value: str) -> bytes:
-    """The packet with this text property once, in element form; None or a blank packet starts a new one.
+def set_property(
+    payload: bytes | None, namespace: str, prefix: str, name: str, value: str | None, how: Style = ELEMENT
+) -> bytes:
+    """The packet with this text property once; None or a blank packet starts a new one, a value of None removes it.
 
     Every other byte stays (a packet in UTF-16 becomes UTF-8, as image formats ask for), and a packet without its
     ``xpacket`` wrapper gets one.
@@ -42,27 +73,27 @@ def set_property(payload: bytes | None, namespace: str, prefix: str, name: str, 
         CodedError: ``E_METADATA`` for a packet that cannot be parsed or has no ``rdf:RDF``; it is never overwritten.
             ``E_CLAIM`` for a value that XML cannot hold.
     """
-    if _UNWRITABLE.search(value):
+    if value is not None and _UNWRITABLE.search(value):
         raise CodedError("E_CLAIM", f"XML cannot hold a control character: {value[:60]!r}")
-    data, start, end = core(payload) if payload and payload.strip(b"\0 \t\r\n") else (_EMPTY, 0, len(_EMPTY))
+    blank = not payload or not payload.strip(b"\0 \t\r\n")
+    data, start, end = core(how.template if blank or payload is None else payload)
     element = data[start:end]
     parse(element)
     plan = _Plan(element, namespace, name)
-    text = escape(value).encode()
+    text = escape(value or "", _QUOTES if how.quotes or how.form == "attribute" else {}).encode()
+    replace = plan.replace if how.form == "element" else plan.replace_attribute
     out, at = [], 0
     for left, right in plan.cuts:
         if left >= at:
             out.append(element[at:left])
-            if left == plan.replace:
-                out.append(b"<" + plan.property_name + b">" + text + b"</" + plan.property_name + b">")
+            if left == replace and value is not None:
+                if how.form == "element":
+                    out.append(b"<" + plan.property_name + b">" + text + b"</" + plan.property_name + b">")
+                else:
+                    out.append(b" " + plan.attribute_name + b'="' + text + b'"')
             at = right
-    if plan.replace < 0:
-        declared = "" if plan.prefix == "rdf" else f' xmlns:rdf="{RDF}"'
-        new = (
-            f"<rdf:Description{declared} rdf:about={quoteattr(plan.about)} xmlns:{prefix}={quoteattr(namespace)}>"
-            f"<{prefix}:{name}>"
-        ).encode()
-        new += text + f"</{prefix}:{name}></rdf:Description>".encode()
+    if replace < 0 and value is not None:
+        new = plan.description(namespace, prefix, name, text, how)
         if plan.open_tag is None:
             out += [element[at : plan.insert], new]
             at = plan.insert
@@ -76,8 +107,8 @@ def set_property(payload: bytes | None, namespace: str, prefix: str, name: str, 
     return b"".join((before, *out, after))
 
 
-def write(media: Media, namespace: str, prefix: str, name: str, value: str) -> Media:
-    """The same file with this text property in its main packet.
+def write(media: Media, namespace: str, prefix: str, values: Mapping[str, str | None], how: Style = ELEMENT) -> Media:
+    """The same file with these text properties in its main packet; a value of None removes one.
 
     Raises:
         CodedError: ``E_NOT_APPLICABLE`` for a format that is not written, or as ``set_property`` and
@@ -85,10 +116,52 @@ def write(media: Media, namespace: str, prefix: str, name: str, value: str) -> M
     """
     if media.mime not in WRITABLE:
         raise CodedError("E_NOT_APPLICABLE", f"XMP is not written into {media.mime}")
-    packets = [packet for packet in containers.xmp_packets(media.data) if packet.place != "jpeg-extended"]
-    packets.sort(key=lambda packet: packet.place == "png-text")
-    payload = set_property(packets[0].payload if packets else None, namespace, prefix, name, value)
+    found = containers.xmp_packets(media.data)
+    packets = sorted((p for p in found if p.place in _MAIN), key=lambda packet: packet.place == "png-text")
+    old = packets[0].payload if packets else None
+    payload = old
+    for name, value in values.items():
+        payload = set_property(payload, namespace, prefix, name, value, how)
+    assert payload is not None
+    if media.mime == jpeg.MIME:
+        extended = [packet.payload for packet in found if packet.place == "jpeg-extended"]
+        return Media(_in_jpeg(media.data, old, payload, extended, namespace, prefix, values, how), media.mime)
+    if how.png_text and media.mime == png.MIME:
+        return Media(png_edit.set_xmp(media.data, payload, "png-text"), media.mime)
     return Media(containers.set_xmp(media.data, payload), media.mime)
+
+
+def _in_jpeg(
+    data: bytes, old: bytes | None, payload: bytes, extended: list[bytes],
+    namespace: str, prefix: str, values: Mapping[str, str | None], how: Style,
+) -> bytes:  # fmt: skip
+    """The file with this main packet; what one segment cannot hold goes into an extended packet.
+
+    The properties stay in the main one, where every reader looks, and are taken out of an extended one that has them.
+    """
+    if extended:
+        rest = extended[0]
+        if any(find(rest, lambda ns, name: ns == namespace and name in values)):
+            for name in values:
+                rest = jpeg_edit.unwrapped(set_property(rest, namespace, prefix, name, None))
+            payload = set_property(payload, NOTE, "xmpNote", _EXTENDED, jpeg_edit.guid(rest), ATTRIBUTE)
+            return jpeg_edit.set_xmp(data, payload, rest)
+        return jpeg_edit.set_xmp(data, payload)
+    if len(payload) <= MAX_JPEG_XMP_BYTES:
+        return jpeg_edit.set_xmp(data, payload)
+    rest, main = old, None
+    for name, value in values.items():
+        rest = set_property(rest, namespace, prefix, name, None)
+        main = set_property(main, namespace, prefix, name, value, how)
+    rest = jpeg_edit.unwrapped(rest or b"")
+    main = set_property(main, NOTE, "xmpNote", _EXTENDED, jpeg_edit.guid(rest), ATTRIBUTE)
+    if len(main) > MAX_JPEG_XMP_BYTES:  # the values themselves are that long
+        return jpeg_edit.set_xmp(data, payload)
+    return jpeg_edit.set_xmp(data, main, rest)
+
+
+def _attribute(value: str) -> str:
+    return f'"{escape(value, _QUOTES)}"'
 
 
 class _Plan:
@@ -98,6 +171,7 @@ class _Plan:
         cuts: ranges of the old property, elements whole and attributes with the space before them.
         replace: the first of them that is an element, whose place the new one takes; -1 where there is none.
         property_name: that element's name as written.
+        replace_attribute, attribute_name: the same of the first that is an attribute.
         insert: offset of the end tag of the first ``rdf:RDF``.
         open_tag: range of that element's tag when it is empty (``<rdf:RDF/>``), else None.
         rdf_name, prefix: its name as written, and the prefix in it.
@@ -108,6 +182,8 @@ class _Plan:
         self.cuts: list[tuple[int, int]] = []
         self.replace = -1
         self.property_name = b""
+        self.replace_attribute = -1
+        self.attribute_name = b""
         self.insert = -1
         self.open_tag: tuple[int, int] | None = None
         self.rdf_name = b""
@@ -132,6 +208,16 @@ class _Plan:
         if self.insert < 0 and self.open_tag is None:
             raise CodedError("E_METADATA", "XMP packet without rdf:RDF")
         self.prefix = self.rdf_name.rpartition(b":")[0].decode()
+
+    def description(self, namespace: str, prefix: str, name: str, text: bytes, how: Style) -> bytes:
+        """A description with this property, for a packet that has it nowhere or in the other form."""
+        declared = "" if self.prefix == "rdf" else f' xmlns:rdf="{RDF}"'
+        about, space = _attribute(self.about), _attribute(namespace)
+        head = f"<rdf:Description{declared} rdf:about={about} xmlns:{prefix}={space}".encode()
+        tag = f"{prefix}:{name}".encode()
+        if how.form == "attribute":
+            return head + b" " + tag + b'="' + text + b'"/>'
+        return head + b"><" + tag + b">" + text + b"</" + tag + b"></rdf:Description>"
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         at = self._parser.CurrentByteIndex
@@ -184,3 +270,5 @@ class _Plan:
             prefix, _, local = match[1].decode().rpartition(":")
             if local == name and prefix and self._scopes.get(prefix, [""])[-1:] == [namespace]:
                 self.cuts.append(match.span())
+                if self.replace_attribute < 0:
+                    self.replace_attribute, self.attribute_name = match.start(), match[1]

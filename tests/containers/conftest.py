@@ -1,13 +1,27 @@
 """Small files from real encoders, in memory, at the settings that change their structure."""
 
 import io
+import struct
 import zlib
+from importlib.util import find_spec
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
+#: Two by two grey pixels as a program of a big-endian machine writes them.
+BIG_ENDIAN_TIFF = (
+    b"MM\0*\0\0\0\x0c\x10\x80\xc0\xff"
+    + struct.pack(">H", 7)
+    + b"".join(
+        struct.pack(">HHIHxx" if kind == 3 else ">HHII", tag, kind, 1, value)
+        for tag, kind, value in (
+            (256, 3, 2), (257, 3, 2), (258, 3, 8), (262, 3, 1), (273, 4, 8), (278, 3, 2), (279, 4, 4),
+        )
+    )
+    + bytes(4)
+)  # fmt: skip
 ICC = b"\0" * 36 + b"acsp" + b"\0" * 90
 
 
@@ -80,12 +94,31 @@ def _files() -> dict[str, bytes]:
         "gif animated": pillow(rgb.quantize(32), "GIF", save_all=True, append_images=_frames(), transparency=0),
         "bmp": pillow(rgb, "BMP"),
         "tiff": pillow(rgb, "TIFF", tiffinfo={700: b"<packet/>"}),
+        "tiff pages": pillow(rgb, "TIFF", save_all=True, append_images=_frames(), compression="tiff_lzw"),
+        "tiff big": pillow(rgb, "TIFF", big_tiff=True, exif=exif(1)),
+        "tiff big endian": BIG_ENDIAN_TIFF,
         "avif": pillow(rgb, "AVIF", quality=60, xmp=b'<x:xmpmeta xmlns:x="adobe:ns:meta/"></x:xmpmeta>'),
+        "avif plain": pillow(rgb, "AVIF", quality=60, exif=exif()),
+        "avif animated": pillow(rgb, "AVIF", save_all=True, append_images=_frames(), quality=60),
+        **_heic(rgb),
+    }
+
+
+def _heic(image: Image.Image) -> dict[str, bytes]:
+    """Empty where the optional package is missing."""
+    if find_spec("pillow_heif") is None:
+        return {}
+    from bench.containers import need_decoder
+
+    need_decoder("image/heic")
+    return {
+        "heic": pillow(image, "HEIF", quality=60),
+        "heic with blocks": pillow(image, "HEIF", quality=60, xmp=b"<old/>", exif=exif(1)),
     }
 
 
 FILES = _files()
-WRITABLE = [name for name in FILES if name.startswith(("jpeg", "png", "webp"))]
+WRITABLE = [name for name in FILES if name != "bmp"]
 
 
 @pytest.fixture(params=FILES, scope="session")
@@ -100,6 +133,12 @@ def file(name: str) -> bytes:
 
 @pytest.fixture(params=WRITABLE, scope="session")
 def writable(request: pytest.FixtureRequest) -> bytes:
+    return FILES[request.param]
+
+
+@pytest.fixture(params=[name for name in WRITABLE if not name.startswith("tiff")], scope="session")
+def in_parts(request: pytest.FixtureRequest) -> bytes:
+    """A file of a format that is a sequence of parts; a TIFF is none."""
     return FILES[request.param]
 
 

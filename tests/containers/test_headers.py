@@ -10,12 +10,10 @@ from bench import containers
 from bench.containers import png
 from bench.errors import CodedError
 
-MIMES = {"jpeg": "jpeg", "png": "png", "webp": "webp", "gif": "gif", "bmp": "bmp", "tiff": "tiff", "avif": "avif"}
-
 
 def test_the_type_is_told_by_content(name: str, file: bytes) -> None:
     mime = containers.sniff(file)
-    assert mime == f"image/{MIMES[name.split()[0]]}"
+    assert mime == f"image/{name.split()[0]}"
     assert mime in containers.EXTENSIONS
 
 
@@ -34,8 +32,6 @@ def test_header_agrees_with_pillow(name: str, file: bytes) -> None:
 
 
 def test_a_file_cut_in_half_is_incomplete_and_keeps_its_size(name: str, file: bytes) -> None:
-    if name in ("tiff", "avif"):
-        pytest.skip("completeness is not known for this format")
     whole = containers.header(file)
     try:
         half = containers.header(file[: len(file) * 2 // 3])

@@ -1,4 +1,4 @@
-"""XMP packets in and out of JPEG, PNG and WebP: the pixels stay, the packet is there, other readers agree."""
+"""XMP packets in and out of every format: the pixels stay, the packet is there, other readers agree."""
 
 import io
 import zlib
@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from bench import containers
-from bench.containers import jpeg, png, riff
+from bench.containers import jpeg, jpeg_edit, png, riff
 from bench.errors import CodedError
 
 PACKET = b'<x:xmpmeta xmlns:x="adobe:ns:meta/">first</x:xmpmeta>'
@@ -37,7 +37,8 @@ def test_the_picture_and_its_other_metadata_stay(writable: bytes) -> None:
     for before, after in zip(_pixels(writable), _pixels(written), strict=True):
         assert np.array_equal(before, after)
     assert containers.header(written) == containers.header(writable)
-    assert containers.exif(written) == containers.exif(writable)
+    if containers.sniff(writable) != "image/tiff":
+        assert containers.exif(written) == containers.exif(writable)
     with Image.open(io.BytesIO(writable)) as before, Image.open(io.BytesIO(written)) as after:
         assert after.mode == before.mode
         for key in ("icc_profile", "exif", "comment", "loop", "duration"):
@@ -45,21 +46,27 @@ def test_the_picture_and_its_other_metadata_stay(writable: bytes) -> None:
 
 
 def test_pillow_finds_the_packet(writable: bytes) -> None:
+    if containers.header(writable).animated and containers.sniff(writable) == "image/avif":
+        pytest.skip("Pillow reads the packet of a sequence's track, not of its primary item")
     with Image.open(io.BytesIO(containers.set_xmp(writable, PACKET))) as image:
-        assert image.info["xmp"] == PACKET
+        if image.format == "GIF":  # it says that the extension is there, and where
+            assert image.info["extension"][0] == b"XMP DataXMP"
+        else:
+            assert image.info["xmp"] == PACKET
 
 
 def test_bytes_behind_the_image_stay(writable: bytes) -> None:
     tail = b"appended by a phone"
+    if containers.sniff(writable) in ("image/avif", "image/heic"):  # bytes behind are a box there
+        tail = b"\0\0\0\x1bfree" + tail
     written = containers.set_xmp(writable + tail, PACKET)
-    assert written.endswith(tail)
+    assert tail in written
     assert [p.payload for p in containers.xmp_packets(written)] == [PACKET]
 
 
-@pytest.mark.parametrize("name", ["gif", "bmp", "tiff", "avif"])
-def test_formats_that_are_not_written_say_so(files: dict[str, bytes], name: str) -> None:
+def test_formats_that_are_not_written_say_so(files: dict[str, bytes]) -> None:
     with pytest.raises(CodedError, match="E_NOT_APPLICABLE"):
-        containers.set_xmp(files[name], PACKET)
+        containers.set_xmp(files["bmp"], PACKET)
 
 
 def test_tiff_and_avif_packets_are_read(files: dict[str, bytes]) -> None:
@@ -79,11 +86,17 @@ def test_jpeg_packet_stands_behind_exif_and_before_the_tables(files: dict[str, b
     assert markers[:4] == [0xD8, 0xE0, 0xE1, 0xE1]
 
 
-def test_jpeg_packet_has_a_largest_size(files: dict[str, bytes]) -> None:
+def test_a_jpeg_packet_that_no_segment_holds_becomes_an_extended_one(files: dict[str, bytes]) -> None:
     data = files["jpeg 4:2:0"]
-    assert containers.xmp_packets(containers.set_xmp(data, bytes(65_502)))[0].payload == bytes(65_502)
+    fits = b"<a>" + bytes(65_495) + b"</a>"
+    assert [p.payload for p in containers.xmp_packets(containers.set_xmp(data, fits))] == [fits]
+    long = b"<a>" + b"wash " * 40_000 + b"</a>"
+    main, extended = containers.xmp_packets(containers.set_xmp(data, long))
+    assert (main.place, extended.place, extended.payload) == ("jpeg-app1", "jpeg-extended", long)
+    assert jpeg_edit.guid(long).encode() in main.payload
+    assert containers.set_xmp(containers.set_xmp(data, long), long) == containers.set_xmp(data, long)
     with pytest.raises(CodedError, match="E_TOO_LARGE"):
-        containers.set_xmp(data, bytes(65_503))
+        containers.set_xmp(data, bytes(5 << 20))
 
 
 def _extended(payload: bytes, guid: bytes, size: int = 60_000) -> list[bytes]:

@@ -26,6 +26,9 @@ PLAIN = {
     "png": media("PNG"),
     "webp": media("WEBP"),
     "webp lossless": media("WEBP", lossless=True),
+    "gif": media("GIF"),
+    "tiff": media("TIFF"),
+    "avif": media("AVIF"),
 }
 
 
