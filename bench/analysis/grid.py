@@ -27,6 +27,7 @@ def coverage(run: Run) -> pd.DataFrame:
     for views, ``label:position`` for labels, and the name for detectors.
     """
     planned = pd.DataFrame(run.header.get("planned", []), columns=["kind", "subject", "attack", "regime", "n"])
+    planned = planned.astype({"n": "int64"})
     planned = planned.groupby(["kind", "subject", "attack", "regime"], sort=False)["n"].sum().reset_index()
     counted = pd.concat(_counted(run), ignore_index=True)
     counted = (

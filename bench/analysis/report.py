@@ -187,7 +187,7 @@ def _detector_parts(
     parts = []
     for name in detector_names(run):
         info = described.get(name, {})
-        facts = [say("reads", reads=info["reads"])] if info.get("reads") else []
+        facts = [say(f"reads_{info['reads']}")] if info.get("reads") in ("pixels", "file", "both") else []
         facts += [say("version", version=info["version"])] if info.get("version") else []
         for regime, n in (info.get("trained") or {}).items():
             facts.append(say("trained", regime=regime, n_human=n["n_human"], n_ai=n["n_ai"]))

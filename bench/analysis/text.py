@@ -102,7 +102,9 @@ EN = {
     "no pixels: a detector that is no better may have learnt the same. Native: files as they came. Canonical: every "
     "file through the same decoder, size policy and encoder first.",
     "detectors_none": "No detector scored any test file of this run.",
-    "reads": "reads {reads}",
+    "reads_pixels": "reads pixels",
+    "reads_file": "reads the file, not its pixels",
+    "reads_both": "reads the file and its pixels",
     "version": "version {version}",
     "trained": "fitted on {n_human} human and {n_ai} AI files ({regime})",
     "unavailable_detector": "unavailable on this machine: {why}",

@@ -72,9 +72,11 @@ def import_folder(
         try:
             media = Media.read(path)
             width, height = media.size
+            if not media.header.complete:
+                raise CodedError("E_TRUNCATED", "the file ends early")
             str(shown).encode("utf-8")  # a name that is no UTF-8 cannot stand in samples.csv
         except CodedError as error:
-            refused.append(f"{shown}: {error}")
+            refused.append(f"{shown}: {str(error).replace(str(path), path.name)}")
             continue
         except UnicodeEncodeError:
             refused.append(
@@ -86,6 +88,9 @@ def import_folder(
             continue
         known.add((media.sha256, truth))
         target = _place(path, folder, into, f"{truth}/{source}", taken)
+        if target in taken:  # listed already, by a table that states no sha256
+            there += 1
+            continue
         taken.add(target)
         rows.append(
             {

@@ -184,7 +184,7 @@ def _header(plan: Plan, command: str) -> dict[str, Any]:
         },
         "seed": suite.seed,
         "regimes": list(suite.regimes),
-        "bundles": ["metadata", "none"],
+        "bundles": [*(bundle.name for bundle in suite.bundles), "none"],
         "alphas": list(suite.alphas),
         "attacks": [
             {"name": repr(a), "family": a.family, "severity": a.severity, "axis": a.axis, "channel": a.channel}

@@ -131,7 +131,9 @@ def blend(original: np.ndarray, remade: np.ndarray, mask: np.ndarray, border: fl
     return mixed
 
 
-def _write(folder: Path, row: dict[str, Any], truth: str, pixels: np.ndarray, mime: str, how: str) -> dict[str, Any]:
+def _write(
+    folder: Path, row: dict[str, Any], truth: str, pixels: np.ndarray, mime: str, how: str, taken: set[str]
+) -> dict[str, Any]:
     """Encode as the original was, and the row for it."""
     import numpy as np
 

@@ -111,6 +111,11 @@ class Label(Protocol):
         """What is there; never raises for a bad file: that is a reading with state ``error``."""
 
 
+def touches_pixels(label: Label) -> bool:
+    """Whether writing it changes the picture (watermarks, visible marks) instead of metadata alone."""
+    return bool(getattr(label, "touches_pixels", False))
+
+
 def graded(reading: Reading, expected: dict[str, str]) -> Reading:
     """The reading compared with what was written (DESIGN section 5).
 

@@ -10,7 +10,7 @@ import sys
 import pytest
 from conftest import Spec, chance, detector, people, write
 
-from bench.analysis.pipeline import STATE, analyse, is_current
+from bench.analysis.pipeline import STATE, analyse, draw, is_current, render_tables, write_report, write_table
 from bench.errors import UserError
 
 
@@ -127,3 +127,13 @@ def test_asking_whether_it_is_current_loads_nothing_heavy(folder):
     )
     out = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_each_part_can_be_made_alone(folder):
+    texts = render_tables(folder, "latex", only=["thresholds"])
+    path = write_table(folder, "thresholds", "latex", texts["thresholds"])
+    assert path.name == "thresholds.tex"
+    assert path.read_text().startswith(r"\begin{table}")
+    assert [p.name for p in draw(folder, only=["label_survival"], formats=["svg"])] == ["label_survival.svg"]
+    assert write_report(folder) == folder / "report.html"
+    assert "</html>" in (folder / "report.html").read_text()
