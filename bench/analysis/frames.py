@@ -23,6 +23,9 @@ MACRO = "macro"
 #: Carrier formats as people call them.
 CARRIERS = {POOLED: "all", "image/webp": "WebP"}
 
+#: What stands beside each score.
+SCORED = ("truth", "source", "split", "regime", "attack")
+
 Codes = npt.NDArray[np.int64]
 
 
@@ -72,10 +75,11 @@ def codes(values: pd.Series, names: Sequence[str]) -> Codes:
 
 
 def beside_views(frame: pd.DataFrame, views: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """The rows whose view is among ``views``, with these columns of it beside them."""
+    """The rows whose view is among ``views``, with these columns of it beside them instead of its key."""
     at = pd.Index(views["key"]).get_indexer(pd.Index(frame["key"]))
     kept = np.flatnonzero(at >= 0)
-    joined = frame.iloc[kept].reset_index(drop=True)
+    whole = len(kept) == len(frame)
+    joined = (frame if whole else frame.iloc[kept]).drop(columns="key").reset_index(drop=True)
     found = views.iloc[at[kept]]
     for column in columns:
         joined[column] = found[column].to_numpy()
@@ -92,8 +96,8 @@ def scored(run: Run) -> pd.DataFrame:
     shipped = "metadata" if "metadata" in run.header.get("bundles", ["metadata"]) else "none"
     wanted = np.where(views["truth"].eq("human"), "none", shipped)
     views = views[views["bundle"].to_numpy(object) == wanted]
-    columns = ["sample", "truth", "source", "split", "regime", "attack", "attack_family", "edited_area"]
-    return beside_views(run.scores, views, columns)
+    # Only what the tables use: copying texts is most of the work here.
+    return beside_views(run.scores[["key", "detector", "value", "status"]], views, SCORED)
 
 
 def detector_names(run: Run) -> list[str]:

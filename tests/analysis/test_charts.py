@@ -22,8 +22,8 @@ def run(tmp_path_factory) -> records.Run:
 
 
 @pytest.fixture(scope="module")
-def made(run):
-    return tables.make(run)
+def found(run) -> dict[str, charts.Chart]:
+    return {chart.name: chart for chart in draw(run)}
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +42,9 @@ def texts_of(figure) -> list[str]:
     return [artist.get_text() for artist in figure.findobj(Text) if artist.get_visible()]
 
 
-def test_every_chart_is_written_in_every_format(run, made, tmp_path):
-    written = charts.draw_all(run, made, tmp_path)
-    names = ["header", "spectrum"]
-    stems = ["label_survival", *(f"severity_{n}" for n in names), *(f"roc_{n}" for n in names)]
+def test_every_chart_is_written_in_every_format(small, tmp_path):
+    written = charts.draw_all(small, tables.make(small), tmp_path)
+    stems = ["label_survival", "severity_d", "roc_d"]
     assert [path.name for path in written] == [f"{stem}.{form}" for stem in stems for form in ("svg", "png")]
     assert all(path.stat().st_size > 1000 for path in written)
     for path in written[::2]:
@@ -53,9 +52,10 @@ def test_every_chart_is_written_in_every_format(run, made, tmp_path):
     assert not list(tmp_path.glob(".*"))
 
 
-def test_nothing_is_cut_off_and_no_texts_overlap(run):
+def test_nothing_is_cut_off_and_no_texts_overlap(found):
+    assert list(found) == ["label_survival", "severity_header", "severity_spectrum", "roc_header", "roc_spectrum"]
     with style.styled():
-        for chart in charts.draw(run, tables.make(run)):
+        for chart in found.values():
             figure = chart.figure
             renderer = figure.canvas.get_renderer()
             figure.draw(renderer)
@@ -110,8 +110,8 @@ def test_an_unknown_kind_or_format_says_what_there_is(small, tmp_path):
         charts.draw_all(small, {}, tmp_path, formats=["gif"])
 
 
-def test_the_heat_map_shows_rates_what_still_declares_and_simulated_channels(run):
-    words = texts_of(draw(run, ["label_survival"])[0].figure)
+def test_the_heat_map_shows_rates_what_still_declares_and_simulated_channels(found):
+    words = texts_of(found["label_survival"].figure)
     assert "Noise(sigma=0.05) *" in words
     assert "n/a" in words
     assert any(" / 100" in word for word in words)
@@ -165,10 +165,9 @@ def test_attacks_of_one_severity_are_not_joined(make_run):
     assert "Hollow" in texts_of(figure)[-1] or any("Hollow" in word for word in texts_of(figure))
 
 
-def test_an_inlined_chart_needs_no_style_and_meets_no_other(run):
-    chart = draw(run, ["label_survival"])[0]
+def test_an_inlined_chart_needs_no_style_and_meets_no_other(small):
     with style.styled():
-        svg = style.to_bytes(chart.figure, "svg").decode()
+        svg = style.to_bytes(draw(small, ["severity"])[0].figure, "svg").decode()
     one, two = inline_svg(svg, "c1", "A <title>"), inline_svg(svg, "c2", "B")
     assert "style=" not in one and "<style" not in one and "<?xml" not in one
     ids = [{el.get("id") for el in ET.fromstring(text).iter() if el.get("id")} for text in (one, two)]
