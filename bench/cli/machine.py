@@ -53,7 +53,11 @@ def _attacks() -> list[dict[str, Any]]:
 def _labels() -> list[dict[str, Any]]:
     from bench.labels import LABELS
 
-    return [_row(label.name, label.position, "embedded writer and reader") for label in LABELS]
+    rows = []
+    for label in LABELS:
+        missing = getattr(label, "missing", str)()
+        rows.append(_row(label.name, label.position, "embedded writer and reader", not missing, missing))
+    return rows
 
 
 def _detectors() -> list[dict[str, Any]]:

@@ -7,14 +7,29 @@ from collections.abc import Sequence
 from bench.labels.base import Claim, Label, Reading
 from bench.labels.gb45438 import GB45438
 from bench.labels.iptc import IPTC
+from bench.labels.watermarks import BlindWatermark, DwtDct, DwtDctSvd, RivaGan, TrustMark
 from bench.media import Media
 
 #: Every label, in the order of the tables.
-LABELS: tuple[Label, ...] = (GB45438(), IPTC())
+LABELS: tuple[Label, ...] = (
+    GB45438(),
+    IPTC(),
+    DwtDct(),
+    DwtDctSvd(),
+    BlindWatermark(),
+    RivaGan(),
+    TrustMark(),
+)
 
 #: Labels that are written together, in the order of writing.
 BUNDLES: dict[str, tuple[Label, ...]] = {
     "metadata": (GB45438(), IPTC()),
+    # One mark for each file: they disturb each other.
+    "dwtDct": (DwtDct(),),
+    "dwtDctSvd": (DwtDctSvd(),),
+    "blindWatermark": (BlindWatermark(),),
+    "rivaGan": (RivaGan(),),
+    "trustMark": (TrustMark(),),
     "none": (),
 }
 

@@ -17,7 +17,7 @@ from attacks.regenerate import Resynthesise
 from attacks.screenshot import Screenshot, draw
 from attacks.tone import Blur, Noise
 from bench.errors import CodedError
-from bench.labels import LABELS, read_all, write_bundle
+from bench.labels import BUNDLES, read_all, write_bundle
 from bench.labels.base import Claim
 from bench.media import Media
 
@@ -219,13 +219,13 @@ def test_picture_that_the_format_cannot_hold_is_coded(attack, side: int) -> None
 
 @pytest.fixture(params=[".jpg", ".png", ".webp"])
 def labelled(request: pytest.FixtureRequest, tools) -> Media:
-    return write_bundle(Media.from_bytes(tools.encode(tools.texture(2), request.param)), LABELS, Claim())
+    return write_bundle(Media.from_bytes(tools.encode(tools.texture(2), request.param)), BUNDLES["metadata"], Claim())
 
 
 @pytest.mark.parametrize("attack", [a for a in ATTACKS if a not in (Identity(), PillowSave())], ids=repr)
 def test_labels_do_not_outlive_a_new_encoding(attack, labelled: Media) -> None:
     attacked = Media.from_bytes(attack(labelled, rng()).data)
-    assert {reading.state for reading in read_all(attacked, LABELS)} == {"absent"}
+    assert {reading.state for reading in read_all(attacked, BUNDLES["metadata"])} == {"absent"}
 
 
 def test_pillow_keeps_the_metadata_that_it_is_told_to_keep(labelled: Media) -> None:
@@ -233,8 +233,8 @@ def test_pillow_keeps_the_metadata_that_it_is_told_to_keep(labelled: Media) -> N
     lost = PillowSave()(labelled, rng())
     # Pillow writes no XMP into PNG, and by itself it writes none at all into JPEG and WebP.
     expected = "absent" if labelled.mime == "image/png" else "present"
-    assert {reading.state for reading in read_all(kept, LABELS)} == {expected}
-    assert {reading.state for reading in read_all(lost, LABELS)} == {"absent"}
+    assert {reading.state for reading in read_all(kept, BUNDLES["metadata"])} == {expected}
+    assert {reading.state for reading in read_all(lost, BUNDLES["metadata"])} == {"absent"}
 
 
 @pytest.mark.parametrize("attack", [PillowSave(), OpenCVSave()], ids=repr)

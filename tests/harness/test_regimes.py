@@ -5,7 +5,7 @@ import pytest
 
 from bench.errors import CodedError
 from bench.harness.regimes import CANONICAL_SIDE, in_regime
-from bench.labels import LABELS, read_all, write_bundle
+from bench.labels import BUNDLES, read_all, write_bundle
 from bench.labels.base import Claim
 from bench.media import Media
 
@@ -19,11 +19,11 @@ def test_native_is_the_file_itself(tools) -> None:
 @pytest.mark.parametrize("size", [(600, 400), (300, 1000), (256, 256), (90, 70), (1, 1)])
 def test_canonical_files_have_one_format_and_one_size(tools, extension: str, size: tuple[int, int]) -> None:
     media = Media.from_bytes(tools.encode(tools.texture(2, *size), extension))
-    made = in_regime(write_bundle(media, LABELS, Claim()), "canonical")
+    made = in_regime(write_bundle(media, BUNDLES["metadata"], Claim()), "canonical")
     header = made.header
     assert (header.mime, header.width, header.height) == ("image/jpeg", CANONICAL_SIDE, CANONICAL_SIDE)
     assert (header.jpeg_quality, header.jpeg_subsampling) == (pytest.approx(95, abs=1), "4:4:4")
-    assert {reading.state for reading in read_all(made, LABELS)} == {"absent"}
+    assert {reading.state for reading in read_all(made, BUNDLES["metadata"])} == {"absent"}
 
 
 def test_same_picture_in_two_formats_becomes_the_same_canonical_file(tools) -> None:
