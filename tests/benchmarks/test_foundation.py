@@ -145,7 +145,7 @@ def test_memory_does_not_grow_with_the_number_of_samples(capsys: pytest.CaptureF
     ratio = peaks[1000] / peaks[100]
     say(
         capsys,
-        f"peak memory of the largest process: {peaks[100]:.0f} MB at 100, {peaks[1000]:.0f} MB at 1000 samples ({ratio:.2f})",
+        f"peak memory, MB: {peaks[100]:.0f} at 100 samples, {peaks[1000]:.0f} at 1000 ({ratio:.2f})",
     )
     assert ratio <= 1.10
 
