@@ -35,7 +35,9 @@ def texture(seed: int, height: int = 48, width: int = 64) -> np.ndarray:
     import cv2
 
     rng = np.random.default_rng(seed)
-    soft = cv2.resize(rng.uniform(40, 215, (4, 5, 3)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    soft = cv2.resize(
+        rng.uniform(40, 215, (4, 5, 3)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
+    )
     for _ in range(4):
         top, left = int(rng.integers(height)), int(rng.integers(width))
         soft[top : top + height // 4, left : left + width // 4] += rng.uniform(-60, 60, 3)
@@ -65,7 +67,8 @@ def make_dataset(folder: Path, entries: list[dict[str, Any]], hashes: bool = Tru
         data = encode(texture(number) if pixels is None else pixels, extension)
         path.write_bytes(data)
         row = {"id": name, "path": f"files/{path.name}", "truth": truth, "source": f"source-{number % 2}",
-               "family": name, "split": entry["split"], "licence": "CC0-1.0", "edited_area": "", "sha256": ""}  # fmt: skip
+               "family": name, "split": entry["split"], "licence": "CC0-1.0",
+                "edited_area": "", "sha256": ""}  # fmt: skip
         row |= {"sha256": hashlib.sha256(data).hexdigest()} if hashes else {}
         row |= {"edited_area": "0.25"} if truth == "ai_edited" else {}
         rows.append(row | {key: value for key, value in entry.items() if key not in ("pixels", "id")})
@@ -106,6 +109,16 @@ def tiny_copy(tiny: Path, tmp_path: Path) -> Path:
 
 
 @dataclass(frozen=True)
+class Records:
+    """The header and the three tables of a run, as pandas data frames."""
+
+    header: dict[str, Any]
+    views: Any
+    readings: Any
+    scores: Any
+
+
+@dataclass(frozen=True)
 class Tools:
     """The helpers above, for tests that ask for the fixture ``tools``."""
 
@@ -119,7 +132,7 @@ class Tools:
 
     @staticmethod
     def plan(dataset: Path, limit: int | None = None, **changes: Any) -> Plan:
-        """A small plan: two attacks, all labels, the detector ``declared``, the regime ``native``."""
+        """A small plan: two attacks, the labels of ``metadata``, the detector ``declared``, the regime ``native``."""
         small: dict[str, Any] = {"attacks": ["Jpeg(quality=60)"], "detectors": ["declared"], "regimes": ["native"]}
         objects = {key: changes.pop(key) for key in ("objects",) if key in changes}.get("objects", {})
         suite = adjusted(Suite("made-up", "A suite of the tests.", ()), **(small | changes))
@@ -131,20 +144,31 @@ class Tools:
         return run_plan(plan, out, LocalEngine(jobs, time_limit), SILENT, "washtest run made-up")
 
     @staticmethod
-    def facts(out: Path) -> dict[str, Any]:
-        """The records of a run without what differs from one run to the next: times."""
-        run = records.load(out)
-        tables = {"views": run.views, "readings": run.readings, "scores": run.scores}
-        return {name: frame[[c for c in frame if not c.startswith("seconds")]] for name, frame in tables.items()}
+    def records(out: Path) -> Records:
+        """The records as they lie on disk, in an order of their own."""
+        import pandas as pd
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        frames = {}
+        for table, second in (("views", []), ("readings", ["label", "position"]), ("scores", ["detector"])):
+            parts = [pq.read_table(path) for path in records.shard_files(out, table)]
+            frame = pa.concat_tables(parts).to_pandas()
+            frames[table] = frame.sort_values(["key", *second]).reset_index(drop=True)
+        assert all(isinstance(frame, pd.DataFrame) for frame in frames.values())
+        return Records(header=records.read_header(out), **frames)
 
     @staticmethod
     def assert_same_records(one: Path, other: Path) -> None:
         """Both runs measured the same values."""
         import pandas as pd
 
-        first, second = Tools.facts(one), Tools.facts(other)
-        for name in first:
-            pd.testing.assert_frame_equal(first[name], second[name], obj=name)
+        first, second = Tools.records(one), Tools.records(other)
+        for name in records.TABLES:
+            frames = [getattr(run, name) for run in (first, second)]
+            # Times differ from one run to the next, and nothing else.
+            facts = [frame[[c for c in frame if not c.startswith("seconds")]] for frame in frames]
+            pd.testing.assert_frame_equal(*facts, obj=name)
 
 
 @pytest.fixture(scope="session")

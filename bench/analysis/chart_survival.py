@@ -49,7 +49,7 @@ def _heat_map(run: Run, survival: pd.DataFrame, page: list[tuple[tuple[str, str]
     names = [style.short(row["attack"]) + (" *" if star else "") for row, star in zip(rows, simulated, strict=True)]
     columns = [(pair, mime) for pair, mimes in page for mime in mimes]
     left = 0.3 + 0.056 * max(len(name) for name in names)
-    head, foot = 1.22, 0.62
+    head, foot = 1.38, 0.62
     width = max(left + CELL_W * len(columns) + 0.15, 6.2)
     made = style.figure(width, head + CELL_H * len(rows) + foot)
     style.heading(
@@ -144,10 +144,12 @@ def _column_heads(axes: Axes, cells: Cells, attacks: list[str], columns: list[Co
         axes.text(x + 0.5, at(0.06), f"n {n}", transform=up, ha="center", va="bottom", fontsize=6, color=style.MUTED)
         if x == 0 or columns[x - 1][0] != pair:
             wide = sum(other == pair for other, _ in columns)
-            name = style.short(f"{pair[0]} ({pair[1]})" if pair[1] else pair[0], 8 * wide + 2)
-            axes.text(
-                x + wide / 2, at(0.44), name, transform=up, ha="center", va="bottom", fontweight="bold", fontsize=7.6
-            )
+            for text, y, weight, ink in ((pair[0], 0.57, "bold", style.INK), (pair[1], 0.43, "normal", style.MUTED)):
+                text = style.short(text, 7 * wide)
+                axes.text(
+                    x + wide / 2, at(y), text, transform=up, ha="center", va="bottom", fontsize=7.4, color=ink,
+                    fontweight=weight,
+                )  # fmt: skip
             line = [x + 0.06, x + wide - 0.06]
             axes.plot(line, [at(0.39)] * 2, transform=up, color=style.MUTED, linewidth=0.7, clip_on=False)
             if x:

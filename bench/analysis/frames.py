@@ -82,18 +82,18 @@ def beside_views(frame: pd.DataFrame, views: pd.DataFrame, columns: Sequence[str
     joined = (frame if whole else frame.iloc[kept]).drop(columns="key").reset_index(drop=True)
     found = views.iloc[at[kept]]
     for column in columns:
-        joined[column] = found[column].to_numpy()
+        joined[column] = found[column].array
     return joined
 
 
 def scored(run: Run) -> pd.DataFrame:
     """Every score beside its view, without views whose labels were not written for the detectors.
 
-    Detectors judge human files without labels and AI files as a provider would ship them (``metadata``, or ``none``
-    where the run wrote none); views of other bundles belong to the readers of those labels.
+    Detectors judge human files without labels and AI files as a provider would ship them (``metadata``, or the first
+    bundle of a run without it); views of other bundles belong to the readers of those labels.
     """
-    views = run.views
-    shipped = "metadata" if "metadata" in run.header.get("bundles", ["metadata"]) else "none"
+    views, bundles = run.views, run.header.get("bundles") or ["metadata"]
+    shipped = "metadata" if "metadata" in bundles else bundles[0]
     wanted = np.where(views["truth"].eq("human"), "none", shipped)
     views = views[views["bundle"].to_numpy(object) == wanted]
     # Only what the tables use: copying texts is most of the work here.

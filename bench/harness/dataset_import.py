@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import shutil
 import string
 from pathlib import Path
@@ -79,9 +80,8 @@ def import_folder(
             refused.append(f"{shown}: {str(error).replace(str(path), path.name)}")
             continue
         except UnicodeEncodeError:
-            refused.append(
-                f"{str(shown).encode('utf-8', 'backslashreplace').decode()}: the name is not UTF-8; rename it"
-            )
+            name = os.fsencode(shown).decode("utf-8", "backslashreplace")
+            refused.append(f"{name}: the name is not UTF-8; rename it")
             continue
         if (media.sha256, truth) in known:
             there += 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,12 +19,11 @@ from bench.harness.samples import Dataset, Sample, limited
 from bench.labels import BUNDLES
 from bench.labels.base import Label
 from bench.records import view_key
+from bench.suites import read_suite, suite_files
 from bench.tools import opencv_version, package_version
 
 if TYPE_CHECKING:
     import numpy as np
-
-SUITES = Path(__file__).resolve().parents[1] / "suites"
 
 #: Packages whose version can change a pixel, a label or a score.
 PACKAGES = ("numpy", "pillow", "scikit-image", "scikit-learn", "scipy", "pandas", "pyarrow", "matplotlib", "defusedxml")
@@ -70,14 +68,8 @@ class Suite:
         return tuple(dict.fromkeys(label for bundle in self.bundles for label in bundle.labels))
 
     def read_in(self, bundle: str) -> tuple[Label, ...]:
-        """The labels that are looked for in the views of a bundle."""
-        found = next((known.labels for known in self.bundles if known.name == bundle), None)
-        return self.labels if found is None else found
-
-
-def suite_files() -> dict[str, Path]:
-    """The suites that are shipped, by name."""
-    return {path.stem: path for path in sorted(SUITES.glob("*.toml"))}
+        """The labels that are looked for in the views of a bundle: its own, or all where none were written."""
+        return next((known.labels for known in self.bundles if known.name == bundle and known.labels), self.labels)
 
 
 def load_suite(name: str) -> Suite:
@@ -90,10 +82,7 @@ def load_suite(name: str) -> Suite:
     path = files.get(name) or Path(name)
     if not path.is_file():
         raise unknown("suite", name, files)
-    try:
-        raw = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from None
+    raw = read_suite(path)
     known = {"name", "description", "attacks", "bundles", "detectors", "regimes", "alphas", "seed"}
     if extra := sorted(set(raw) - known):
         raise unknown(f"key in {path.name}", extra[0], sorted(known))
@@ -259,7 +248,8 @@ def make_plan(suite: Suite, dataset: Dataset, limit: int | None = None) -> Plan:
     for sample in samples:
         if sample.split == "train":
             continue
-        tasks.append(Task(sample, _views(suite, sample, names, version_text)))
+        path = sample.path.relative_to(dataset.folder).as_posix()
+        tasks.append(Task(sample, _views(suite, sample, path, names, version_text)))
     if not any(task.sample.split == "test" for task in tasks):
         raise UserError(
             f"{dataset.folder} has no sample in the test split ({len(samples)} samples chosen); "
@@ -268,13 +258,13 @@ def make_plan(suite: Suite, dataset: Dataset, limit: int | None = None) -> Plan:
     return Plan(suite, dataset, samples, tuple(tasks), made_of)
 
 
-def _views(suite: Suite, sample: Sample, names: list[str], version_text: str) -> tuple[PlannedView, ...]:
+def _views(suite: Suite, sample: Sample, path: str, names: list[str], version_text: str) -> tuple[PlannedView, ...]:
     """Every view of one sample."""
     bundles = ("none",) if sample.truth == "human" else tuple(bundle.name for bundle in suite.bundles)
     # The calibration split sets thresholds on clean files; nothing else of it is looked at.
     attacks = range(len(names)) if sample.split == "test" else range(1)
     bundles = bundles if sample.split == "test" else bundles[:1]
-    what = sample.sha256 or str(sample.path)
+    what = sample.sha256 or path  # inside the data set: the keys must not change with how its folder is named
     views = []
     for place, bundle in enumerate(bundles):
         for regime in suite.regimes if place == 0 else suite.regimes[:1]:

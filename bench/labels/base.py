@@ -116,6 +116,13 @@ def touches_pixels(label: Label) -> bool:
     return bool(getattr(label, "touches_pixels", False))
 
 
+def label_kind(label: Label) -> str:
+    """``metadata``, ``watermark`` (its field is bits) or ``visible``."""
+    if not touches_pixels(label):
+        return "metadata"
+    return "watermark" if "bits" in label.expected(Claim()) else "visible"
+
+
 def graded(reading: Reading, expected: dict[str, str]) -> Reading:
     """The reading compared with what was written (DESIGN section 5).
 

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 import matplotlib as mpl
 import numpy as np
 import pytest
-from conftest import ATTACKS, Spec, chance, detector, people, realistic, write
+from made_up_runs import ATTACKS, Spec, chance, detector, people, realistic, write
 from matplotlib.text import Text
 
 from bench import records

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ATTACKS, Sample, Spec, chance, detector, people, write
+from made_up_runs import ATTACKS, Sample, Spec, chance, detector, people, write
 
 from bench import records
 from bench.analysis import stats

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import Spec, chance, detector, people, write
+from made_up_runs import Spec, chance, detector, people, write
 
 from bench.analysis.pipeline import STATE, analyse, draw, is_current, render_tables, write_report, write_table
 from bench.errors import UserError

@@ -7,9 +7,9 @@ import io
 
 import pandas as pd
 import pytest
-from conftest import Spec, people
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_up_runs import Spec, people
 
 from bench.analysis import tables
 from bench.analysis.render import FORMATS, render, to_csv

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from conftest import ATTACKS, Sample, Spec, chance, detector, people, realistic, write
+from made_up_runs import ATTACKS, Sample, Spec, chance, detector, people, realistic, write
 
 from bench import records
 from bench.analysis import report, style, tables

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ATTACKS, Sample, Spec, people
+from made_up_runs import ATTACKS, Sample, Spec, people
 
 from bench.analysis import stats
 from bench.analysis.survival import STATES, label_false_positives, label_states, label_survival

@@ -177,7 +177,9 @@ def test_screenshot_has_the_size_of_the_screen(photo: Media, width: int, dpr: in
 def test_drawing_is_near_a_bilinear_resize(photo: Media, width: int, height: int) -> None:
     drawn = draw(photo.pixels(), width, height)
     assert drawn.shape == (height, width, 3)
-    reference = cv2.resize(cv2.GaussianBlur(photo.pixels(), (0, 0), max(0.3, 0.3 * 192 / min(width, height))), (width, height))
+    reference = cv2.resize(
+        cv2.GaussianBlur(photo.pixels(), (0, 0), max(0.3, 0.3 * 192 / min(width, height))), (width, height)
+    )
     assert psnr(cv2.GaussianBlur(drawn, (0, 0), 1), cv2.GaussianBlur(reference, (0, 0), 1)) > 20
 
 

@@ -18,7 +18,21 @@ from attacks.screenshot import Screenshot
 from attacks.tone import Blur, Noise
 from bench.harness import registry
 
-CLASSES = (Identity, Png, Jpeg, WebP, PillowSave, OpenCVSave, Resize, Crop, Blur, Noise, Screenshot, Resynthesise, Chain)
+CLASSES = (
+    Identity,
+    Png,
+    Jpeg,
+    WebP,
+    PillowSave,
+    OpenCVSave,
+    Resize,
+    Crop,
+    Blur,
+    Noise,
+    Screenshot,
+    Resynthesise,
+    Chain,
+)
 NAMES = {kind.__name__: kind for kind in CLASSES}
 
 
@@ -37,10 +51,19 @@ SIMPLE = st.one_of(
     st.builds(Crop, number(0, 0.49)),
     st.builds(Blur, number(0.1, 50)),
     st.builds(Noise, number(0.001, 1)),
-    st.builds(Screenshot, st.integers(0, 8192), st.integers(1, 4), st.booleans(), st.booleans(), st.sampled_from(["png", "jpeg"])),
+    st.builds(
+        Screenshot,
+        st.integers(0, 8192),
+        st.integers(1, 4),
+        st.booleans(),
+        st.booleans(),
+        st.sampled_from(["png", "jpeg"]),
+    ),
     st.builds(Resynthesise, number(0, 0.5), number(0.1, 1), number(0, 2)),
 )
-ANY = st.recursive(SIMPLE, lambda inner: st.builds(Chain, st.lists(inner, min_size=1, max_size=3).map(tuple)), max_leaves=4)
+ANY = st.recursive(
+    SIMPLE, lambda inner: st.builds(Chain, st.lists(inner, min_size=1, max_size=3).map(tuple)), max_leaves=4
+)
 
 
 def test_every_registered_attack_is_tried_here() -> None:
@@ -91,7 +114,10 @@ def test_attack_says_where_it_stands(attack: Attack) -> None:
         (lambda: Resize(filter=3), "filter must be a text, got 3"),
         (lambda: Chain(attacks=()), "attacks must be a tuple of one or more attacks, got ()"),
         (lambda: Chain(attacks=Blur()), "attacks must be a tuple of one or more attacks, got Blur(sigma=1.0)"),
-        (lambda: Chain(attacks=(Blur(), 5)), "attacks must be a tuple of one or more attacks, got (Blur(sigma=1.0), 5)"),
+        (
+            lambda: Chain(attacks=(Blur(), 5)),
+            "attacks must be a tuple of one or more attacks, got (Blur(sigma=1.0), 5)",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -34,7 +34,9 @@ def two_classes() -> tuple[np.ndarray, np.ndarray]:
 
 def test_forest_gives_the_numbers_of_scikit_learn(two_classes: tuple[np.ndarray, np.ndarray]) -> None:
     features, is_ai = two_classes
-    theirs = RandomForestClassifier(40, min_samples_leaf=2, class_weight="balanced", random_state=3).fit(features, is_ai)
+    theirs = RandomForestClassifier(40, min_samples_leaf=2, class_weight="balanced", random_state=3).fit(
+        features, is_ai
+    )
     ours = forest.fit(features, is_ai, trees=40, seed=3)
     asked = np.concatenate([features, features[::-1] * 1.5, np.random.default_rng(1).normal(0, 3, (50, 7))])
     assert np.abs(forest.score(ours, asked) - theirs.predict_proba(asked)[:, 1]).max() < 1e-12
@@ -189,7 +191,9 @@ def leaving(paths: list[str]) -> list[float]:
         (leaving, "E_SYSTEMEXIT"),
     ],
 )
-def test_function_that_misbehaves_gives_errors_and_never_a_verdict(function: Callable[..., Any], code: str, tools) -> None:
+def test_function_that_misbehaves_gives_errors_and_never_a_verdict(
+    function: Callable[..., Any], code: str, tools
+) -> None:
     files = [Media.from_bytes(tools.encode(tools.texture(n))) for n in range(2)]
     scores = CallableDetector("mine:bad", function).score(files)
     assert [(score.value, score.status, score.code) for score in scores] == [(None, "error", code)] * 2

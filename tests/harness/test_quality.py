@@ -34,7 +34,9 @@ def test_quality_is_that_of_scikit_image(photo: np.ndarray, how: str) -> None:
     other = np.ascontiguousarray(damaged(photo)[how])
     assert psnr(photo, other) == pytest.approx(peak_signal_noise_ratio(photo, other), abs=1e-9)
     grey = [cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) for p in (photo, other)]
-    expected = structural_similarity(*grey, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255)
+    expected = structural_similarity(
+        *grey, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255
+    )
     got = ssim(photo, other)
     assert got is not None
     assert abs(got - expected) <= 2e-3

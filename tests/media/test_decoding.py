@@ -40,7 +40,15 @@ TURNS = {
 
 @pytest.mark.parametrize(
     ("kind", "mode"),
-    [("JPEG", "RGB"), ("JPEG", "CMYK"), ("PNG", "RGB"), ("PNG", "RGBA"), ("WEBP", "RGB"), ("WEBP", "RGBA"), ("TIFF", "RGB")],
+    [
+        ("JPEG", "RGB"),
+        ("JPEG", "CMYK"),
+        ("PNG", "RGB"),
+        ("PNG", "RGBA"),
+        ("WEBP", "RGB"),
+        ("WEBP", "RGBA"),
+        ("TIFF", "RGB"),
+    ],
 )
 @pytest.mark.parametrize("orientation", TURNS)
 def test_exif_orientation_is_applied_whatever_decodes_the_file(kind: str, mode: str, orientation: int) -> None:

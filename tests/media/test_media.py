@@ -30,7 +30,9 @@ def png_of_size(width: int, height: int) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+    )
 
 
 def test_pixels_are_encoded_only_when_bytes_are_asked_for(tools) -> None:
@@ -135,7 +137,12 @@ def test_type_is_told_by_content_and_not_by_name(tmp_path: Path, tools) -> None:
 def test_what_is_no_regular_file_is_refused_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     (tmp_path / "loop.jpg").symlink_to("loop.jpg")
-    for name, code in {"pipe.jpg": "E_UNREADABLE", "loop.jpg": "E_UNREADABLE", ".": "E_UNREADABLE", "no.jpg": "E_MISSING"}.items():
+    for name, code in {
+        "pipe.jpg": "E_UNREADABLE",
+        "loop.jpg": "E_UNREADABLE",
+        ".": "E_UNREADABLE",
+        "no.jpg": "E_MISSING",
+    }.items():
         with pytest.raises(CodedError) as raised:
             Media.read(tmp_path / name)
         assert raised.value.code == code
