@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.labels.base import Claim, Label, Reading
+from bench.labels.base import Claim, Label, Reading, touches_pixels
 from bench.labels.gb45438 import GB45438
 from bench.labels.iptc import IPTC
 from bench.labels.watermarks import BlindWatermark, DwtDct, DwtDctSvd, RivaGan, TrustMark
@@ -20,6 +20,9 @@ LABELS: tuple[Label, ...] = (
     RivaGan(),
     TrustMark(),
 )
+
+#: Those that are read from the file without looking at its pixels.
+METADATA: tuple[Label, ...] = tuple(label for label in LABELS if not touches_pixels(label))
 
 #: Labels that are written together, in the order of writing.
 BUNDLES: dict[str, tuple[Label, ...]] = {
