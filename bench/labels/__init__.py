@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.labels.base import Claim, Label, Reading
+from bench.labels.c2pa import C2PA
 from bench.labels.gb45438 import GB45438
 from bench.labels.iptc import IPTC
 from bench.media import Media
 
 #: Every label, in the order of the tables.
-LABELS: tuple[Label, ...] = (GB45438(), IPTC())
+LABELS: tuple[Label, ...] = (GB45438(), IPTC(), C2PA())
 
 #: Labels that are written together, in the order of writing.
 BUNDLES: dict[str, tuple[Label, ...]] = {
-    "metadata": (GB45438(), IPTC()),
+    # C2PA is signed last: its hash covers the others.
+    "metadata": (GB45438(), IPTC(), C2PA()),
+    "c2pa": (C2PA(),),
+    "c2pa-ingredient": (C2PA(style="ingredient"),),
+    "c2pa-composite": (C2PA(style="composite"),),
     "none": (),
 }
 
