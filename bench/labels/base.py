@@ -63,7 +63,7 @@ class Reading:
         conformance: each violation of the standard, one short sentence; empty when it conforms.
         fields_kept, fields_expected: set by ``graded``.
         bit_accuracy, p_value: watermarks only.
-        code, detail: set when state is ``error`` or ``unavailable``.
+        code, detail: set when state is ``error`` or ``unavailable``; for ``broken`` the code of the failed check.
     """
 
     label: str

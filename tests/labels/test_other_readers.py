@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from bench import containers
-from bench.labels import BUNDLES, GB45438, IPTC, read_all, write_bundle
+from bench.labels import GB45438, IPTC, read_all, write_bundle
 from bench.labels.base import Claim, graded
 from bench.labels.iptc import SCHEME
 from bench.media import Media
 
+XMP_LABELS = (GB45438(), IPTC())
 needs_exiftool = pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not installed")
 needs_exiv2 = pytest.mark.skipif(shutil.which("exiv2") is None, reason="exiv2 is not installed")
 
@@ -26,7 +27,7 @@ def run(*command: str | Path) -> str:
 @pytest.fixture
 def labelled(plain: Media, claim: Claim, tmp_path: Path) -> Path:
     path = tmp_path / f"labelled{containers.EXTENSIONS[plain.mime]}"
-    path.write_bytes(write_bundle(plain, BUNDLES["metadata"], claim).data)
+    path.write_bytes(write_bundle(plain, XMP_LABELS, claim).data)
     return path
 
 
@@ -55,7 +56,7 @@ def test_labels_join_the_metadata_that_exiftool_wrote(plain: Media, claim: Claim
     path = tmp_path / f"plain{containers.EXTENSIONS[plain.mime]}"
     path.write_bytes(plain.data)
     run("exiftool", "-q", "-overwrite_original", "-XMP-dc:Title=水 & <wash>", "-EXIF:Artist=someone", path)
-    path.write_bytes(write_bundle(Media.read(path), BUNDLES["metadata"], claim).data)
+    path.write_bytes(write_bundle(Media.read(path), XMP_LABELS, claim).data)
     (tags,) = json.loads(run("exiftool", "-j", "-G1", "-n", "-a", "-all", "-validate", "-warning", path))
     assert tags["XMP-dc:Title"] == "水 & <wash>"
     assert tags["IFD0:Artist"] == "someone"
@@ -67,7 +68,7 @@ def test_labels_join_the_metadata_that_exiftool_wrote(plain: Media, claim: Claim
 def test_labels_stay_intact_when_exiftool_rewrites_the_file(labelled: Path, claim: Claim) -> None:
     run("exiftool", "-q", "-overwrite_original", "-XMP-dc:Title=title", "-EXIF:Artist=someone", labelled)
     media = Media.read(labelled)
-    for label, reading in zip(BUNDLES["metadata"], read_all(media, BUNDLES["metadata"]), strict=True):
+    for label, reading in zip(XMP_LABELS, read_all(media, XMP_LABELS), strict=True):
         assert graded(reading, label.expected(claim)).state == "intact", reading
 
 
@@ -76,7 +77,7 @@ def test_labels_stay_intact_when_exiv2_rewrites_the_packet(labelled: Path, claim
     run("exiv2", "-q", "-M", "set Xmp.dc.source something", labelled)
     media = Media.read(labelled)
     assert b"something" in containers.xmp_packets(media.data)[0].payload
-    for label, reading in zip(BUNDLES["metadata"], read_all(media, BUNDLES["metadata"]), strict=True):
+    for label, reading in zip(XMP_LABELS, read_all(media, XMP_LABELS), strict=True):
         assert graded(reading, label.expected(claim)).state == "intact", reading
 
 
@@ -95,4 +96,4 @@ def test_what_exiftool_writes_is_read(plain: Media, tmp_path: Path) -> None:
 def test_both_readers_agree_that_a_stripped_file_has_no_label(labelled: Path) -> None:
     run("exiftool", "-q", "-overwrite_original", "-XMP:all=", labelled)
     assert json.loads(run("exiftool", "-j", "-XMP:all", labelled)) == [{"SourceFile": str(labelled)}]
-    assert [reading.state for reading in read_all(Media.read(labelled), BUNDLES["metadata"])] == ["absent", "absent"]
+    assert [reading.state for reading in read_all(Media.read(labelled), XMP_LABELS)] == ["absent", "absent"]
