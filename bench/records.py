@@ -32,7 +32,7 @@ VIEWS: dict[str, str] = {
     "group": "string",  # subgroup for false-positive rates, "" for none
     "edited_area": "float64",  # share of the picture that was generated (ai_edited)
     "regime": "string",  # native, canonical
-    "bundle": "string",  # labels written before the attack: metadata, none
+    "bundle": "string",  # labels written before the attack, by name; none on human work
     "attack": "string",  # repr
     "attack_family": "string",
     "severity": "float64",

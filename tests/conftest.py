@@ -22,9 +22,10 @@ pin_threads()  # before numpy is loaded: fitted models must not depend on the nu
 import numpy as np  # noqa: E402
 
 from bench import records  # noqa: E402
-from bench.harness.plan import Plan, Suite, adjusted, make_plan  # noqa: E402
+from bench.harness.plan import Bundle, Plan, Suite, adjusted, make_plan  # noqa: E402
 from bench.harness.run import Outcome, Progress, run_plan  # noqa: E402
 from bench.harness.samples import load_dataset  # noqa: E402
+from bench.labels import GB45438, IPTC  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 SILENT = Progress(lambda text: None, lambda total, done: None, lambda views, errors: None, lambda: None)
@@ -108,6 +109,10 @@ def tiny_copy(tiny: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny, tmp_path / "tiny"))
 
 
+#: A signature has its salt and its time, so two runs' signed files differ in their bytes (and in nothing else).
+UNSIGNED = (Bundle("metadata", (GB45438(), IPTC())),)
+
+
 @dataclass(frozen=True)
 class Records:
     """The header and the three tables of a run, as pandas data frames."""
@@ -132,10 +137,10 @@ class Tools:
 
     @staticmethod
     def plan(dataset: Path, limit: int | None = None, **changes: Any) -> Plan:
-        """A small plan: two attacks, the labels of ``metadata``, the detector ``declared``, the regime ``native``."""
+        """A small plan: two attacks, the labels in XMP, the detector ``declared``, the regime ``native``."""
         small: dict[str, Any] = {"attacks": ["Jpeg(quality=60)"], "detectors": ["declared"], "regimes": ["native"]}
         objects = {key: changes.pop(key) for key in ("objects",) if key in changes}.get("objects", {})
-        suite = adjusted(Suite("made-up", "A suite of the tests.", ()), **(small | changes))
+        suite = adjusted(Suite("made-up", "A suite of the tests.", (), UNSIGNED), **(small | changes))
         return make_plan(replace(suite, **objects), load_dataset(dataset), limit)
 
     @staticmethod

@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.containers import EXTENSIONS
 from bench.errors import CodedError, UserError
-from bench.harness.store import write_text
+from bench.files import write_whole
 from bench.media import Media
 from bench.records import TRUTHS
 
@@ -116,7 +116,7 @@ def import_folder(
     if not (into / "dataset.toml").exists():
         name = into.resolve().name
         text = f'name = "{name}"\ntitle = "{name}"\nlicence = "{licence or "see samples.csv"}"\n'
-        write_text(into / "dataset.toml", text)
+        write_whole(into / "dataset.toml", text)
     return added, there, refused
 
 
@@ -126,7 +126,7 @@ def write_samples(path: Path, rows: list[dict[str, Any]], columns: list[str]) ->
     writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_text(path, out.getvalue())
+    write_whole(path, out.getvalue())
 
 
 def _existing(table: Path) -> tuple[list[dict[str, Any]], list[str]]:

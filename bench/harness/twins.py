@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from attacks import Attack
 from attacks.recompress import Jpeg, Png, WebP
 from bench.errors import UserError
+from bench.files import writing
 from bench.harness.dataset_import import write_samples
 from bench.harness.plan import generator_for
 from bench.harness.samples import load_dataset, split_of
-from bench.harness.store import writing
 from bench.media import Media
 
 if TYPE_CHECKING:

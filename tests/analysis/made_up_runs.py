@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from scipy.stats import binom
 
 from bench import records
 
@@ -21,6 +23,9 @@ ATTACKS = (
     ("Jpeg(quality=50)", "jpeg", 50.0, "100 - quality", "real:OpenCV"),
     ("Screenshot()", "screenshot", 1.0, "share of pixels resampled", "simulated:Chromium software raster"),
 )
+
+#: Length of a made-up watermark's message.
+BITS = 32
 
 KINDS = {"string": pa.string(), "float64": pa.float64(), "int64": pa.int64(), "int32": pa.int32(), "bool": pa.bool_()}
 
@@ -42,7 +47,7 @@ class Spec:
     samples: Sequence[Sample]
     attacks: Sequence[tuple[str, str, float, str, str]] = ATTACKS
     detectors: Sequence[dict[str, Any]] = ()
-    labels: Sequence[tuple[str, str]] = ()
+    labels: Sequence[tuple[str, str]] = ()  # of the bundle "metadata"
     regimes: Sequence[str] = ("native",)
     alphas: Sequence[float] = (0.05, 0.01)
     # (detector, sample, attack, regime) -> a score, or a status other than ok
@@ -51,8 +56,18 @@ class Spec:
     read: Callable[[str, Sample, str], str] = lambda *_: "absent"
     # (sample, attack) -> status of the view
     view: Callable[[Sample, str], str] = lambda *_: "ok"
-    shards: int = 3
+    shards: int = 2
     header: dict[str, Any] = field(default_factory=dict)
+    bundles: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)  # those after "metadata"
+    kinds: Mapping[str, str] = field(default_factory=dict)  # label -> watermark or visible
+    # (watermark, sample, attack) -> how many of its BITS agree, or a state that says why there are none
+    bits: Callable[[str, Sample, str], int | str] = lambda *_: BITS // 2
+
+    def all_bundles(self) -> dict[str, Sequence[tuple[str, str]]]:
+        return {"metadata": self.labels} | dict(self.bundles)
+
+    def all_labels(self) -> list[tuple[str, str]]:
+        return list(dict.fromkeys(label for labels in self.all_bundles().values() for label in labels))
 
 
 def chance(*parts: object) -> np.random.Generator:
@@ -78,43 +93,66 @@ def detector(name: str, **more: Any) -> dict[str, Any]:
     return entry | {"status": "ok", "code": "", "detail": "", "trained": None} | more
 
 
+def planned_views(spec: Spec) -> Iterator[tuple[Sample, str, str, tuple[str, str, float, str, str], bool]]:
+    """``(sample, bundle, regime, attack, scored)`` of every view, as the harness plans them."""
+    for sample in spec.samples:
+        bundles = ["none"] if sample.truth == "human" else list(spec.all_bundles())
+        bundles, attacks = (bundles, spec.attacks) if sample.split == "test" else (bundles[:1], spec.attacks[:1])
+        for place, bundle in enumerate(bundles):
+            for regime in spec.regimes if place == 0 else spec.regimes[:1]:
+                for attack in attacks:
+                    yield sample, bundle, regime, attack, place == 0
+
+
+def read_in(spec: Spec, bundle: str) -> Sequence[tuple[str, str]]:
+    """What is looked for in a bundle's views: its labels, or all of them in files that were given none."""
+    return spec.all_labels() if bundle == "none" else spec.all_bundles()[bundle]
+
+
+def reading_of(spec: Spec, label: str, sample: Sample, attack: str) -> dict[str, Any]:
+    if spec.kinds.get(label) != "watermark":
+        return {"state": spec.read(label, sample, attack)}
+    kept = spec.bits(label, sample, attack)
+    if isinstance(kept, str):
+        return {"state": kept}
+    p_value = float(binom.sf(kept - 1, BITS, 0.5))
+    state = "intact" if kept == BITS else "altered" if p_value < 1e-3 else "absent"
+    return {"state": state, "bit_accuracy": kept / BITS, "p_value": p_value, "fields_kept": kept}
+
+
 def rows_of(spec: Spec) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
     views, readings, scores = [], [], []
-    for sample in spec.samples:
-        attacks = spec.attacks if sample.split == "test" else spec.attacks[:1]
-        bundle = "none" if sample.truth == "human" else "metadata"
-        for regime in spec.regimes:
-            for name, family, severity, _, channel in attacks:
-                key = records.view_key(sample.id, regime, bundle, name)
-                status = spec.view(sample, name)
-                why = {} if status == "ok" else {"code": "E_MADE_UP", "detail": f"{name} failed"}
-                about = {"key": key, "sample": sample.id, "truth": sample.truth, "source": sample.source}
-                about |= {"family": sample.id, "split": sample.split, "edited_area": sample.edited_area}
-                about |= {"regime": regime, "bundle": bundle, "attack": name, "attack_family": family}
-                about |= {"severity": severity, "channel": channel, "source_mime": sample.mime, "mime": sample.mime}
-                views.append(about | {"generator": "", "group": "", "status": status} | why)
-                for label, position in spec.labels:
-                    state = spec.read(label, sample, name) if status == "ok" else status
-                    row = {"key": key, "label": label, "position": position, "state": state}
-                    row |= {"written": bundle != "none", "declares_ai": state in ("intact", "altered", "present")}
-                    readings.append(
-                        row | ({"code": "E_READ", "detail": "unreadable"} if state == "error" else {}) | why
-                    )
-                for one in spec.detectors:
-                    value = spec.score(one["name"], sample, name, regime) if status == "ok" else status
-                    row = {"key": key, "detector": one["name"]}
-                    if isinstance(value, str):
-                        row |= {"status": value, "code": "E_SCORE", "detail": "no verdict"} | why
-                    else:
-                        row |= {"status": "ok", "value": float(value)}
-                    scores.append(row)
+    for sample, bundle, regime, (name, family, severity, _, channel), scored in planned_views(spec):
+        key = records.view_key(sample.id, regime, bundle, name)
+        status = spec.view(sample, name)
+        why = {} if status == "ok" else {"code": "E_MADE_UP", "detail": f"{name} failed"}
+        about = {"key": key, "sample": sample.id, "truth": sample.truth, "source": sample.source}
+        about |= {"family": sample.id, "split": sample.split, "edited_area": sample.edited_area}
+        about |= {"regime": regime, "bundle": bundle, "attack": name, "attack_family": family}
+        about |= {"severity": severity, "channel": channel, "source_mime": sample.mime, "mime": sample.mime}
+        views.append(about | {"generator": "", "group": "", "status": status} | why)
+        for label, position in read_in(spec, bundle):
+            row = reading_of(spec, label, sample, name) if status == "ok" else {"state": status}
+            row |= {"key": key, "label": label, "position": position, "written": bundle != "none"}
+            row |= {"declares_ai": row["state"] in ("intact", "altered", "present")}
+            readings.append(row | ({"code": "E_READ", "detail": "unreadable"} if row["state"] == "error" else {}) | why)
+        for one in spec.detectors if scored else ():
+            value = spec.score(one["name"], sample, name, regime) if status == "ok" else status
+            row = {"key": key, "detector": one["name"]}
+            if isinstance(value, str):
+                row |= {"status": value, "code": "E_SCORE", "detail": "no verdict"} | why
+            else:
+                row |= {"status": "ok", "value": float(value)}
+            scores.append(row)
     return views, readings, scores
 
 
 def header_of(spec: Spec) -> dict[str, Any]:
-    test = [s for s in spec.samples if s.split == "test"]
-    subjects = [("view", "view"), *(("label", f"{a}:{b}") for a, b in spec.labels)]
-    subjects += [("detector", d["name"]) for d in spec.detectors]
+    planned: Counter[tuple[str, str, str, str]] = Counter()
+    for sample, bundle, regime, attack, scored in planned_views(spec):
+        subjects = [("view", "view"), *(("label", f"{a}:{b}") for a, b in read_in(spec, bundle))]
+        subjects += [("detector", d["name"]) for d in spec.detectors if scored]
+        planned.update((*subject, attack[0], regime) for subject in subjects if sample.split == "test")
     counts: dict[str, Any] = {"truth": {}, "splits": {}}
     for sample in spec.samples:
         counts["truth"][sample.truth] = counts["truth"].get(sample.truth, 0) + 1
@@ -128,18 +166,19 @@ def header_of(spec: Spec) -> dict[str, Any]:
                     "splits": counts["splits"], "sources": {}},
         "seed": 0,
         "regimes": list(spec.regimes),
-        "bundles": ["metadata", "none"],
+        "bundles": [*spec.all_bundles(), "none"],
         "alphas": list(spec.alphas),
         "attacks": [
             {"name": n, "family": f, "severity": s, "axis": x, "channel": c} for n, f, s, x, c in spec.attacks
         ],
-        "labels": [{"name": name, "position": position} for name, position in spec.labels],
+        "labels": [
+            {"name": name, "position": position, "kind": spec.kinds.get(name, "metadata")}
+            for name, position in spec.all_labels()
+        ],
         "detectors": list(spec.detectors),
         "planned": [
-            {"kind": kind, "subject": subject, "attack": attack[0], "regime": regime, "n": len(test)}
-            for kind, subject in subjects
-            for attack in spec.attacks
-            for regime in spec.regimes
+            {"kind": kind, "subject": subject, "attack": attack, "regime": regime, "n": n}
+            for (kind, subject, attack, regime), n in planned.items()
         ],
         "versions": {"python": "3.11.0", "numpy": "2.0.0"},
         "git": {"commit": "0" * 40, "dirty": False},
@@ -165,82 +204,3 @@ def write(folder: Path, spec: Spec) -> Path:
             pq.write_table(pa.Table.from_pylist(mine, schema=schema), target / f"{number:04}.parquet")
     (folder / "run.json").write_text(json.dumps(header_of(spec)))
     return folder
-
-
-#: Labels as real files carry them, and what the washing leaves of each, roughly.
-REALISTIC_LABELS = (("gb45438", "xmp"), ("iptc", "xmp"), ("c2pa", "jumbf"))
-CHANNELS = {
-    "png": ("none", "real:OpenCV 5.0.0 PNG encoder"),
-    "jpeg": ("100 - quality", "real:OpenCV 5.0.0, libjpeg-turbo"),
-    "webp": ("100 - quality", "real:OpenCV 5.0.0, libwebp"),
-    "reexport": ("kinds of metadata dropped", "real:Pillow 13.0.0"),
-    "resize": ("|log2 of the scale|", "real:OpenCV 5.0.0 resize"),
-    "blur": ("Gaussian sigma, pixels", "real:OpenCV GaussianBlur"),
-    "noise": ("Gaussian sigma, black 0 to white 1", "simulated:sensor noise"),
-    "screenshot": ("0 cropped, 1 whole screen", "simulated:Chromium software raster"),
-    "resynthesise": ("noise sigma", "simulated:regeneration without a neural model"),
-    "chain": ("steps", "simulated:Chromium software raster + OpenCV"),
-}
-REALISTIC_ATTACKS = (
-    ATTACKS[0],
-    *(
-        (name, family, severity, *CHANNELS[family])
-        for name, family, severity in (
-            ("Png()", "png", 0.0),
-            *((f"Jpeg(quality={q})", "jpeg", 100.0 - q) for q in (95, 75, 50, 30)),
-            *((f"WebP(quality={q})", "webp", 100.0 - q) for q in (90, 50)),
-            ("PillowSave(keep='xmp')", "reexport", 1.0),
-            ("OpenCVSave()", "reexport", 2.0),
-            ("Resize(scale=0.5)", "resize", 1.0),
-            ("Resize(scale=0.25)", "resize", 2.0),
-            *((f"Blur(sigma={s})", "blur", s) for s in (0.5, 1.0, 2.0)),
-            *((f"Noise(sigma={s})", "noise", s) for s in (0.02, 0.05, 0.1)),
-            ("Screenshot(width=412, dpr=2)", "screenshot", 0.0),
-            ("Resynthesise(sigma=0.04)", "resynthesise", 0.04),
-            ("Chain(attacks=(Screenshot(width=412, dpr=2), Jpeg(quality=75)))", "chain", 2.0),
-        )
-    ),
-)
-
-
-def realistic(
-    n: int = 60,
-    detectors: Sequence[str] = ("declared", "header", "spectrum", "backbone"),
-    regimes: Sequence[str] = ("native", "canonical"),
-) -> Spec:
-    """A run that looks like the real ones: three carriers, four detectors, labels that some savers keep."""
-    mimes, cameras, makers = ("image/jpeg", "image/png", "image/webp"), ("phone", "museum", "news"), ("sd15", "flux")
-    samples = [Sample(f"h{i:04}", "human", cameras[i % 3], "test", mimes[i % 3]) for i in range(n)]
-    samples += [Sample(f"a{i:04}", "ai", makers[i % 2], "test", mimes[i % 3]) for i in range(n)]
-    samples += [Sample(f"e{i:04}", "ai_edited", "inpaint", "test", mimes[i % 3], 0.1) for i in range(n // 3)]
-    samples += [Sample(f"c{i:04}", "human", cameras[i % 3], "calibration", mimes[i % 3]) for i in range(n)]
-    damage = {a[0]: a[2] / {"jpeg": 40, "webp": 40, "blur": 1, "noise": 0.05}.get(a[1], 2) for a in REALISTIC_ATTACKS}
-
-    def score(name: str, sample: Sample, attack: str, regime: str) -> float | str:
-        rng = chance(name, sample.id, attack, regime)
-        if name == "declared":
-            return float(sample.truth != "human" and ("Identity" in attack or "keep" in attack))
-        if name == "header":
-            return float(rng.normal(1.5 * (sample.truth == "ai") if regime == "native" else 0))
-        if name == "spectrum":
-            if rng.random() < 0.01:
-                return "error"
-            gap = 2.4 - 0.9 * damage[attack]
-            return float(rng.normal(gap * (sample.truth == "ai") + 0.3 * damage[attack]))
-        return "unavailable" if attack == "Png()" else float(rng.normal(1.0 * (sample.truth == "ai")))
-
-    def read(label: str, sample: Sample, attack: str) -> str:
-        if sample.truth == "human":
-            return "absent"
-        if label == "c2pa" and sample.mime == "image/webp":
-            return "not_applicable"
-        if "Identity" in attack:
-            return "intact"
-        if "keep" in attack:
-            return {"gb45438": "altered" if chance(sample.id).random() < 0.4 else "intact", "iptc": "intact"}.get(
-                label, "broken"
-            )
-        return "error" if chance(label, sample.id, attack).random() < 0.01 else "absent"
-
-    entries = [detector(name, default_threshold=0.5 if name != "backbone" else None) for name in detectors]
-    return Spec(samples, REALISTIC_ATTACKS, entries, REALISTIC_LABELS, regimes, (0.05, 0.01), score, read)

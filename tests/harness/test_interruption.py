@@ -21,9 +21,10 @@ from bench.harness.engines.local import LocalEngine, pin_threads
 pin_threads()
 from bench.detectors.base import DetectorInfo, Score
 from bench.harness import store
-from bench.harness.plan import Suite, adjusted, make_plan
+from bench.harness.plan import Bundle, Suite, adjusted, make_plan
 from bench.harness.run import Progress, run_plan
 from bench.harness.samples import load_dataset
+from bench.labels import GB45438, IPTC
 from dataclasses import replace
 
 store.SHARD_VIEWS = 5
@@ -40,7 +41,8 @@ class Slow:
 
 dataset, out, jobs = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 attacks = ["Jpeg(quality=60)", "Noise", "Blur"]
-suite = adjusted(Suite("made-up", "", ()), attacks=attacks, detectors=["declared"], regimes=["native"])
+unsigned = (Bundle("metadata", (GB45438(), IPTC())),)
+suite = adjusted(Suite("made-up", "", (), unsigned), attacks=attacks, detectors=["declared"], regimes=["native"])
 suite = replace(suite, detectors=(*suite.detectors, Slow()))
 step = lambda views, errors: print("step", flush=True)
 silent = Progress(lambda text: None, lambda total, done: None, step, lambda: None)

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from bench.errors import UserError
+from bench.files import replacing, write_whole, writing
 from bench.harness import store as store_module
-from bench.harness.store import Store, replacing, write_text, writing
+from bench.harness.store import Store
 from bench.records import TABLES, shard_files
 
 
@@ -165,7 +166,7 @@ def test_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
 
 
 def test_half_a_file_is_never_seen(tmp_path: Path) -> None:
-    write_text(tmp_path / "a.txt", "before")
+    write_whole(tmp_path / "a.txt", "before")
     with pytest.raises(RuntimeError), replacing(tmp_path / "a.txt") as temporary:
         temporary.write_text("half of wh")
         raise RuntimeError
