@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from xml.parsers import expat
-from xml.sax.saxutils import escape, quoteattr
 
 from bench import containers
 from bench.errors import CodedError
@@ -48,6 +47,9 @@ def set_property(payload: bytes | None, namespace: str, prefix: str, name: str, 
     element = data[start:end]
     parse(element)
     plan = _Plan(element, namespace, name)
+    # Imported here because xml.sax brings urllib and ssl along, which would double the start-up of every command.
+    from xml.sax.saxutils import escape, quoteattr
+
     text = escape(value).encode()
     out, at = [], 0
     for left, right in plan.cuts:
