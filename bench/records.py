@@ -48,7 +48,7 @@ VIEWS: dict[str, str] = {
     "seconds_attack": "float64",
     "seconds_decode": "float64",
     "seconds_quality": "float64",
-    "status": "string",  # ok, error, unavailable
+    "status": "string",  # ok, error, unavailable, not_applicable
     "code": "string",
     "detail": "string",
 }

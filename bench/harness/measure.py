@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
 from attacks import Attack
 from bench.detectors.base import Detector, ask
-from bench.errors import CodedError, Unavailable, coded
+from bench.errors import CodedError, coded, state_of
 from bench.harness.plan import PlannedView, Suite, Task, generator_for
 from bench.harness.quality import psnr, ssim
 from bench.harness.regimes import in_regime
@@ -150,7 +150,7 @@ def _add_failed(
 ) -> None:
     """One view that could not be made: a row in each table for everything that would have looked at it."""
     failure = coded(error)
-    status = "unavailable" if isinstance(failure, Unavailable) else "error"
+    status = state_of(failure)
     why = {"code": failure.code, "detail": failure.detail}
     row = _view_row(bench, sample, view, bench.suite.attacks[view.attack], mime)
     rows["views"].append(row | {"status": status} | why)
@@ -176,8 +176,10 @@ def _read(
                 reading = graded(reading, expected)
         except Exception as error:  # a reader must not raise; one that does has failed, not found nothing
             failure = coded(error)
-            state = "unavailable" if isinstance(failure, Unavailable) else "error"
-            reading = Reading(label.name, label.position, state, code=failure.code, detail=failure.detail)  # type: ignore[arg-type]
+            reading = Reading(label.name, label.position, state_of(failure), code=failure.code, detail=failure.detail)
+        if expected is not None and written and reading.state == "not_applicable":
+            # It was in this file, and the attack made of it one that cannot hold it: that is a loss, not a gap.
+            reading = replace(reading, state="absent")
     return {
         "key": view.key,
         "label": reading.label,

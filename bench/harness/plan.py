@@ -64,8 +64,15 @@ class Suite:
 
     @property
     def labels(self) -> tuple[Label, ...]:
-        """All labels of the bundles, each once; looked for in human work too, where a finding is a false one."""
-        return tuple(dict.fromkeys(label for bundle in self.bundles for label in bundle.labels))
+        """What is looked for in human work, where a finding is a false one: each scheme and position of the bundles.
+
+        Writers that differ in style alone are read by one reader, so the first stands for them all.
+        """
+        found: dict[tuple[str, str], Label] = {}
+        for bundle in self.bundles:
+            for label in bundle.labels:
+                found.setdefault((label.name, label.position), label)
+        return tuple(found.values())
 
     def read_in(self, bundle: str) -> tuple[Label, ...]:
         """The labels that are looked for in the views of a bundle: its own, or all where none were written."""

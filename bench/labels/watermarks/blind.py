@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from bench.errors import CodedError
+from bench.errors import NotApplicable
 from bench.labels.base import Claim, Reading
 from bench.labels.watermarks import blocks as b
 from bench.labels.watermarks import common
@@ -58,7 +58,7 @@ class BlindWatermark:
         """The marked picture as a new file; see ``common.write``.
 
         Raises:
-            CodedError: ``E_TOO_SMALL`` when there are not more blocks of 8 x 8 pixels than bits, or as
+            NotApplicable: ``E_TOO_SMALL`` when there are not more blocks of 8 x 8 pixels than bits, or as
                 ``common.write``.
         """
         return common.write(self, media, claim, lambda pixels, bits: _embed(pixels, bits, self.password))
@@ -75,7 +75,7 @@ def _planes(pixels: np.ndarray, length: int) -> np.ndarray:
 
     height, width = pixels.shape[:2]
     if ((height + 1) // 2 // b.SIDE) * ((width + 1) // 2 // b.SIDE) <= length:
-        raise CodedError("E_TOO_SMALL", f"{width}x{height} pixels have no more than {length} blocks")
+        raise NotApplicable("E_TOO_SMALL", f"{width}x{height} pixels have no more than {length} blocks")
     # In BGR, as the package does it: the order of the sum decides its last digit.
     yuv = cv2.cvtColor(pixels[..., ::-1].astype(np.float32), cv2.COLOR_BGR2YUV)
     even: np.ndarray = cv2.copyMakeBorder(yuv, 0, height % 2, 0, width % 2, cv2.BORDER_CONSTANT, value=(0, 0, 0))

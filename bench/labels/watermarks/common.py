@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from bench.errors import CodedError, Unavailable, coded
+from bench.errors import CodedError, NotApplicable, coded, state_of
 from bench.labels.base import Claim, Label, Reading
 from bench.media import Media
 
@@ -51,7 +51,7 @@ def write(label: Label, media: Media, claim: Claim, embed: Callable[[np.ndarray,
     import numpy as np
 
     if not label.applies(media.mime):
-        raise CodedError("E_NOT_APPLICABLE", f"{label.name} is written into {', '.join(MIMES)}, not {media.mime}")
+        raise NotApplicable("E_NOT_APPLICABLE", f"{label.name} is written into {', '.join(MIMES)}, not {media.mime}")
     bits = np.array([int(bit) for bit in label.expected(claim)["bits"]])
     return _encoded(embed(media.pixels(), bits), media.mime)
 
@@ -68,8 +68,7 @@ def read(label: Label, media: Media, extract: Callable[[np.ndarray], np.ndarray]
         bits = extract(media.pixels())
     except Exception as error:  # a reading never ends a run
         failure = coded(error)
-        state: str = "unavailable" if isinstance(failure, Unavailable) else "error"
-        return Reading(label.name, label.position, state, code=failure.code, detail=failure.detail)  # type: ignore[arg-type]
+        return Reading(label.name, label.position, state_of(failure), code=failure.code, detail=failure.detail)
     text = "".join("01"[int(bit)] for bit in bits)
     return Reading(label.name, label.position, "present", fields={"bits": text})
 
@@ -78,11 +77,11 @@ def check_area(pixels: np.ndarray, smallest: int) -> None:
     """Refuse a picture that the scheme's own package refuses.
 
     Raises:
-        CodedError: ``E_TOO_SMALL``: fewer than ``smallest`` pixels.
+        NotApplicable: ``E_TOO_SMALL``: fewer than ``smallest`` pixels.
     """
     height, width = pixels.shape[:2]
     if height * width < smallest:
-        raise CodedError("E_TOO_SMALL", f"{width}x{height} pixels; the scheme needs {smallest:,}")
+        raise NotApplicable("E_TOO_SMALL", f"{width}x{height} pixels; the scheme needs {smallest:,}")
 
 
 def _encoded(pixels: np.ndarray, mime: str) -> Media:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from bench.errors import CodedError
+from bench.errors import NotApplicable
 from bench.labels.base import Claim, Reading
 from bench.labels.watermarks import blocks as b
 from bench.labels.watermarks import common
@@ -59,7 +59,7 @@ class DwtDct:
         """The marked picture as a new file; see ``common.write``.
 
         Raises:
-            CodedError: ``E_TOO_SMALL`` under 256 x 256 pixels in area, or as ``common.write``.
+            NotApplicable: ``E_TOO_SMALL`` under 256 x 256 pixels in area, or as ``common.write``.
         """
         return common.write(self, media, claim, lambda pixels, bits: _embed(pixels, bits, _set_largest))
 
@@ -97,7 +97,7 @@ class DwtDctSvd:
         """The marked picture as a new file; see ``common.write``.
 
         Raises:
-            CodedError: ``E_TOO_SMALL`` under 256 x 256 pixels in area, or as ``common.write``.
+            NotApplicable: ``E_TOO_SMALL`` under 256 x 256 pixels in area, or as ``common.write``.
         """
         return common.write(self, media, claim, lambda pixels, bits: _embed(pixels, bits, _set_singular))
 
@@ -113,7 +113,7 @@ def _plane(pixels: np.ndarray, length: int) -> tuple[np.ndarray, tuple[slice, sl
     common.check_area(pixels, SMALLEST)
     height, width = (side // b.SIDE * b.SIDE for side in pixels.shape[:2])
     if (height // 8) * (width // 8) < length:
-        raise CodedError("E_TOO_SMALL", f"{pixels.shape[1]}x{pixels.shape[0]} pixels have fewer than {length} blocks")
+        raise NotApplicable("E_TOO_SMALL", f"{width}x{height} pixels have fewer than {length} blocks")
     return cv2.cvtColor(pixels, cv2.COLOR_RGB2YUV), (slice(height), slice(width))
 
 
