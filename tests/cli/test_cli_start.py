@@ -97,7 +97,7 @@ def test_bare_command_shows_what_there_is(washtest) -> None:
 MISTAKES = {
     "runn": "unknown command 'runn'. Did you mean run?",
     "dataset chek": "unknown command 'chek'. Did you mean check?",
-    "run quik": "unknown suite 'quik'. Did you mean quick? Available: quick",
+    "run quik": "unknown suite 'quik'. Did you mean quick? Available: ",
     "run --dataset mni": "unknown data set 'mni'. Did you mean mini?",
     "run --attack Jpge": "unknown attack 'Jpge'. Did you mean Jpeg",
     "run --attack Jpeg(quality=0)": "quality must be in 1..100, got 0",
