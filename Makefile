@@ -20,3 +20,4 @@ bench:
 
 results:
 	$(PYTHON) -m bench run quick --out results/mini-quick
+	$(PYTHON) -m bench run labels --out results/mini-labels

@@ -34,6 +34,9 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output left, as ``head`` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:  # a folder that may not be read, a name that is too long, a disk that fails
+        print(f"washtest: {error}", file=sys.stderr)
+        code = 2
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -22,12 +22,15 @@ from typing import Any
 from attacks import Attack
 from bench import containers
 from bench.detectors.base import Detector, Score, Trainable
-from bench.errors import CodedError
+from bench.errors import CodedError, Unavailable
 from bench.harness import registry
-from bench.labels.base import AI_SOURCE_TYPES, Claim, Label, Reading, graded
+from bench.harness.quality import psnr
+from bench.labels.base import AI_SOURCE_TYPES, Claim, Label, Reading, graded, touches_pixels
 from bench.media import Media
 
 FORMATS = ("image/jpeg", "image/png", "image/webp")
+#: A mark that changes the picture by more than this (PSNR, dB) would be seen.
+LEAST_PSNR = 30.0
 CLAIM = Claim(producer="001191110102MACQD9K64010000", produce_id="check-1", source_type=AI_SOURCE_TYPES[0])
 
 
@@ -64,20 +67,25 @@ def checks_for(entry: Attack | Label | Detector) -> list[Check]:
 
 
 @functools.cache
-def picture(width: int = 96, height: int = 72, seed: int = 7) -> Media:
-    """A textured colour picture, lossless, the same every time."""
+def picture(width: int = 96, height: int = 72, seed: int = 7, cell: int = 8, grain: float = 6) -> Media:
+    """A textured colour picture, lossless, the same every time: patches of ``cell`` pixels with grain (sigma)."""
     import cv2
     import numpy as np
 
     rng = np.random.default_rng(seed)
-    coarse = rng.integers(0, 256, (max(2, height // 8), max(2, width // 8), 3), dtype=np.uint8)
+    coarse = rng.integers(0, 256, (max(2, height // cell), max(2, width // cell), 3), dtype=np.uint8)
     smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float32)
-    return Media.from_pixels(np.clip(smooth + rng.normal(0, 6, smooth.shape), 0, 255).astype(np.uint8))
+    return Media.from_pixels(np.clip(smooth + rng.normal(0, grain, smooth.shape), 0, 255).astype(np.uint8))
+
+
+def photograph() -> Media:
+    """A picture with the size and the smoothness that watermarks need (their packages refuse under 256 x 256)."""
+    return picture(384, 320, cell=32, grain=3)
 
 
 @functools.cache
-def encoded(mime: str) -> Media:
-    """That picture as a file of this type."""
+def encoded(mime: str, smooth: bool = False) -> Media:
+    """``picture()``, or the smooth ``photograph()``, as a file of this type."""
     import cv2
 
     options = {
@@ -86,7 +94,7 @@ def encoded(mime: str) -> Media:
         "image/webp": (".webp", [cv2.IMWRITE_WEBP_QUALITY, 90]),
     }
     extension, parameters = options[mime]
-    _, data = cv2.imencode(extension, picture().pixels()[..., ::-1], parameters)
+    _, data = cv2.imencode(extension, (photograph() if smooth else picture()).pixels()[..., ::-1], parameters)
     return Media(data.tobytes(), mime)
 
 
@@ -188,28 +196,36 @@ ATTACK_CHECKS: tuple[Callable[[Any], None], ...] = (
 
 
 def check_writes_what_it_reads(label: Label) -> None:
-    """In every format it applies to: written, then read intact, in pixels that did not change."""
-    carried = [mime for mime in FORMATS if label.applies(mime)]
-    assert carried, f"{label!r} applies to none of {', '.join(FORMATS)}"
-    for mime in carried:
-        media = encoded(mime)
+    """In every format it applies to: written, then read intact, in pixels that did not change.
+
+    A mark in the pixels must be told from chance instead, in a picture that looks the same.
+    """
+    for mime in _carried(label):
+        media = encoded(mime, touches_pixels(label))
         written = label.write(media, CLAIM)
         reading = graded(label.read(written), label.expected(CLAIM))
-        assert reading.state == "intact" and reading.declares_ai, f"{label!r} in {mime}: {reading}"
-        assert (Media(written.data, mime).pixels() == media.pixels()).all(), f"{label!r} changed pixels of {mime}"
+        pixels = Media(written.data, mime).pixels()
+        if touches_pixels(label):
+            assert reading.state in ("intact", "altered") and reading.declares_ai, f"{label!r} in {mime}: {reading}"
+            distance = psnr(media.pixels(), pixels)
+            assert distance >= LEAST_PSNR, f"{label!r} changed {mime} to a PSNR of {distance:.1f} dB"
+        else:
+            assert reading.state == "intact" and reading.declares_ai, f"{label!r} in {mime}: {reading}"
+            assert (pixels == media.pixels()).all(), f"{label!r} changed pixels of {mime}"
 
 
 def check_finds_nothing_where_nothing_is(label: Label) -> None:
-    """An unlabelled file reads absent, as do pixels that were never a file."""
-    for media in (*map(encoded, FORMATS), picture()):
+    """An unlabelled file reads absent, as do pixels that were never a file; a watermark's bits declare nothing."""
+    states = ("absent", "present", "unavailable") if touches_pixels(label) else ("absent", "unavailable")
+    for media in (*(encoded(mime, touches_pixels(label)) for mime in FORMATS), photograph()):
         reading = label.read(media)
-        assert reading.state == "absent" and not reading.declares_ai, f"{label!r} on an unlabelled file: {reading}"
+        assert reading.state in states and not reading.declares_ai, f"{label!r} on an unlabelled file: {reading}"
 
 
 def check_writing_twice_leaves_one(label: Label) -> None:
-    """A second write replaces the first."""
+    """A second write replaces the first. Not asked of marks in the pixels, which only disturb each other."""
     other = Claim(producer="another", produce_id="2", source_type=AI_SOURCE_TYPES[1])
-    for mime in filter(label.applies, FORMATS):
+    for mime in () if touches_pixels(label) else _carried(label):
         twice = label.write(label.write(encoded(mime), other), CLAIM)
         reading = graded(label.read(twice), label.expected(CLAIM))
         assert reading.state == "intact", f"{label!r} written twice into {mime}: {reading}"
@@ -217,19 +233,28 @@ def check_writing_twice_leaves_one(label: Label) -> None:
 
 def check_reader_never_raises(label: Label) -> None:
     """Damaged files give a reading, and never ``absent`` when the reader gave up."""
-    for mime in filter(label.applies, FORMATS):
-        data = label.write(encoded(mime), CLAIM).data
-        for damaged in (
-            b"",
-            data[:1],
-            data[:30],
-            data[: len(data) // 3],
-            bytes(len(data)),
-            data[:200] + bytes(64) + data[264:],
-        ):
+    for mime in _carried(label):
+        data = label.write(encoded(mime, touches_pixels(label)), CLAIM).data
+        holed = data[:200] + bytes(64) + data[264:]
+        for damaged in (b"", data[:1], data[:30], data[: len(data) // 3], bytes(len(data)), holed):
             reading = label.read(Media(damaged, mime))
             assert isinstance(reading, Reading), f"{label!r} on damaged {mime}: {reading!r}"
             assert reading.state != "error" or reading.code, f"{label!r}: an error without its code: {reading}"
+
+
+def _carried(label: Label) -> list[str]:
+    """The formats to check; none where something is missing on this machine, and reader and writer both say what."""
+    carried = [mime for mime in FORMATS if label.applies(mime)]
+    assert carried, f"{label!r} applies to none of {', '.join(FORMATS)}"
+    reading = label.read(media := encoded(carried[0], touches_pixels(label)))
+    if reading.state != "unavailable":
+        return carried
+    assert reading.code and reading.detail, f"{label!r} does not say what is missing: {reading}"
+    try:
+        label.write(media, CLAIM)
+    except Unavailable:
+        return []
+    raise AssertionError(f"{label!r} can be written where it cannot be read")
 
 
 LABEL_CHECKS: tuple[Callable[[Any], None], ...] = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Literal
 
 
 class UserError(Exception):
@@ -33,6 +34,17 @@ class CodedError(Exception):
 
 class Unavailable(CodedError):
     """Something is missing on this machine (a tool, a weight, a fitted model): not a failure of the thing measured."""
+
+
+class NotApplicable(CodedError):
+    """The thing asked for cannot exist in this file (a picture too small for a mark): no failure and no loss."""
+
+
+def state_of(error: CodedError) -> Literal["unavailable", "not_applicable", "error"]:
+    """How a failure stands in the records."""
+    if isinstance(error, Unavailable):
+        return "unavailable"
+    return "not_applicable" if isinstance(error, NotApplicable) else "error"
 
 
 def coded(error: BaseException) -> CodedError:

@@ -32,7 +32,7 @@ VIEWS: dict[str, str] = {
     "group": "string",  # subgroup for false-positive rates, "" for none
     "edited_area": "float64",  # share of the picture that was generated (ai_edited)
     "regime": "string",  # native, canonical
-    "bundle": "string",  # labels written before the attack: metadata, none
+    "bundle": "string",  # labels written before the attack, by name; none on human work
     "attack": "string",  # repr
     "attack_family": "string",
     "severity": "float64",
@@ -48,7 +48,7 @@ VIEWS: dict[str, str] = {
     "seconds_attack": "float64",
     "seconds_decode": "float64",
     "seconds_quality": "float64",
-    "status": "string",  # ok, error, unavailable
+    "status": "string",  # ok, error, unavailable, not_applicable
     "code": "string",
     "detail": "string",
 }
@@ -86,6 +86,9 @@ SCORES: dict[str, str] = {
 TRUTHS = ("human", "ai", "ai_edited")
 SPLITS = ("train", "calibration", "test")
 
+#: Columns that say where a record comes from and what it cost; nothing is judged by them, so they are not loaded.
+NOT_JUDGED = ("run", "generator", "sha256", "seconds", "seconds_attack", "seconds_decode", "seconds_quality")
+
 TABLES: dict[str, dict[str, str]] = {"readings": READINGS, "scores": SCORES, "views": VIEWS}
 
 
@@ -106,8 +109,9 @@ class Run:
     Attributes:
         folder: where it lies.
         header: ``run.json``.
-        views, readings, scores: data frames with the columns above; ``readings`` and ``scores`` hold only rows whose
-            view was committed. Row order follows the header's order of attacks, then regime and sample.
+        views, readings, scores: data frames with the columns above but ``NOT_JUDGED``, texts as categories, ``key``
+            a number instead of the text in the files; ``readings`` and ``scores`` hold only rows whose view was
+            committed. Row order: native first, then the header's order of attacks, then sample and bundle.
     """
 
     folder: Path
@@ -150,33 +154,77 @@ def load(folder: Path) -> Run:
     Raises:
         UserError: as ``read_header``, or a shard that cannot be read.
     """
+    import numpy as np
     import pandas as pd
+
+    header = read_header(folder)
+    parts: dict[str, list[pd.DataFrame]] = {table: [] for table in TABLES}
+    seen = 0
+    for path in shard_files(folder, "views"):
+        shard = {table: _read_shard(folder / "records" / table / path.name, table) for table in TABLES}
+        # A shard holds its views with everything about them, so the text keys are resolved here and go no further:
+        # a million of them cost more memory than all the other columns.
+        own = pd.Index(shard["views"]["key"])
+        for table in ("readings", "scores"):
+            at = own.get_indexer(pd.Index(shard[table]["key"]))
+            shard[table] = shard[table][at >= 0].assign(key=at[at >= 0] + seen)
+        seen += len(own)
+        for table, frame in shard.items():
+            parts[table].append(frame)
+    views = _joined(parts.pop("views"), VIEWS)
+    attacks = {attack["name"]: i for i, attack in enumerate(header["attacks"])}
+    order = pd.DataFrame(
+        {
+            "regime": -views["regime"].map({"native": 1}).astype(float).fillna(0),
+            "attack": views["attack"].map(attacks).astype(float),
+            "sample": views["sample"].astype(str),
+            "bundle": views["bundle"].astype(str),
+            "key": views["key"].astype(str),
+        }
+    ).sort_values(["regime", "attack", "sample", "bundle", "key"], kind="stable")
+    kept = order.index[~order["key"].duplicated()].to_numpy()
+    rank = np.full(len(views), -1, np.int64)
+    rank[kept] = np.arange(len(kept))
+    views = views.iloc[kept].assign(key=np.arange(len(kept))).reset_index(drop=True)
+    tables = {"views": views}
+    for table, second in (("readings", ["label", "position"]), ("scores", ["detector"])):
+        frame = _joined(parts.pop(table), TABLES[table])
+        frame["key"] = rank[frame["key"].to_numpy(np.int64)]
+        names = frame[second].astype(str).assign(key=frame["key"]).sort_values(["key", *second], kind="stable")
+        names = names[(names["key"] >= 0) & ~names.duplicated()]
+        tables[table] = frame.loc[names.index].reset_index(drop=True)
+    return Run(folder, header, **tables)
+
+
+def _read_shard(path: Path, table: str) -> pd.DataFrame:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    header = read_header(folder)
-    frames = {}
-    for table, columns in TABLES.items():
-        parts = []
-        for path in shard_files(folder, table):
-            try:
-                parts.append(pq.read_table(path, columns=list(columns), page_checksum_verification=True))
-            except (OSError, pa.ArrowInvalid, KeyError) as error:
-                raise UserError(f"{path} cannot be read ({error}); run the suite again to recompute it") from None
-        # One dictionary per text column keeps a million rows small; pandas sees categories.
-        frames[table] = pa.concat_tables(parts).to_pandas() if parts else pd.DataFrame({name: [] for name in columns})
-    attacks = {attack["name"]: i for i, attack in enumerate(header["attacks"])}
-    views = frames["views"]
-    views["_order"] = views["attack"].map(attacks)
-    views = views.sort_values(
-        ["regime", "_order", "sample", "bundle", "key"], ascending=[False, True, True, True, True]
-    )
-    views = views.drop(columns="_order").drop_duplicates("key").reset_index(drop=True)
-    rank = pd.Series(range(len(views)), index=views["key"], dtype="int64")
-    tables = {"views": views}
-    for table, second in (("readings", ["label", "position"]), ("scores", ["detector"])):
-        frame = frames[table]
-        frame["_order"] = frame["key"].map(rank)
-        frame = frame.dropna(subset="_order").sort_values(["_order", *second])
-        tables[table] = frame.drop(columns="_order").drop_duplicates(["key", *second]).reset_index(drop=True)
-    return Run(folder, header, **tables)
+    columns = [name for name in TABLES[table] if name not in NOT_JUDGED]
+    texts = [name for name in columns if TABLES[table][name] == "string" and name != "key"]
+    try:
+        data = pq.read_table(path, columns=columns, read_dictionary=texts, page_checksum_verification=True)
+        frame: pd.DataFrame = data.to_pandas()
+    except (OSError, pa.ArrowInvalid, KeyError) as error:
+        raise UserError(f"{path} cannot be read ({error}); run the suite again to recompute it") from None
+    return frame
+
+
+def _joined(parts: list[pd.DataFrame], columns: dict[str, str]) -> pd.DataFrame:
+    """The shards' frames end to end, texts as categories of one common list."""
+    import pandas as pd
+    from pandas.api.types import union_categoricals
+
+    names = [name for name in columns if name not in NOT_JUDGED]
+    if not parts:
+        return pd.DataFrame({name: [] for name in names})
+    joined = {}
+    for name in names:
+        values = [part.pop(name) for part in parts]
+        if isinstance(values[0].dtype, pd.CategoricalDtype):
+            # A shard in which a column is all null has a list of no type; give every list the same one.
+            values = [value.cat.set_categories(value.cat.categories.astype("str")) for value in values]
+            joined[name] = pd.Series(union_categoricals(values))
+        else:
+            joined[name] = pd.concat(values, ignore_index=True)
+    return pd.DataFrame(joined)

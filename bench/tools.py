@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import sys
+from pathlib import Path
 
 
 @functools.cache
@@ -38,6 +39,12 @@ def package_version(*names: str) -> str | None:
     """The version of the first of these distributions that is installed, or None."""
     installed = _installed()
     return next((installed[_normal(n)][0] for n in names if _normal(n) in installed), None)
+
+
+def distribution_folder(name: str) -> Path | None:
+    """The folder that an installed distribution's files lie in (``site-packages``), or None."""
+    found = _installed().get(_normal(name))
+    return Path(found[1]).parent if found else None
 
 
 def opencv_version() -> str:

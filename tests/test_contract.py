@@ -28,7 +28,7 @@ def test_registry_entry_keeps_the_contract(check: Check) -> None:
 
 def classes_of(package: ModuleType, methods: tuple[str, ...]) -> set[str]:
     found = set()
-    for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         for name, thing in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
             written_here = thing.__module__ == module.name and not name.startswith("_")
             is_protocol = getattr(thing, "_is_protocol", False)

@@ -11,12 +11,19 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 
 from bench.analysis import style
-from bench.analysis.frames import as_rows, attack_frame, carrier
+from bench.analysis.frames import as_rows, carrier
+from bench.analysis.heat import most_common, range_text, rows_for, write_rate
+from bench.analysis.survival import bundles_to_name
 from bench.records import Run
 
 TITLE = "What is left of the labels"
-CELL_W, CELL_H = 0.56, 0.3
+CELL_W = 0.56
 MAX_COLUMNS = 12
+
+#: Label, position and bundle: what a group of columns is about.
+Subject = tuple[str, str, str]
+Column = tuple[Subject, str]
+Cells = dict[tuple[str, str, str, str, str], dict[str, object]]
 
 
 def survival_charts(run: Run, survival: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
@@ -24,70 +31,57 @@ def survival_charts(run: Run, survival: pd.DataFrame) -> Iterator[tuple[str, Fig
     if not len(survival):
         yield "label_survival", style.message(TITLE, "No label was written into any file of the test split.")
         return
-    groups = [(pair, list(dict.fromkeys(rows["mime"]))) for pair, rows in _by_label(survival)]
-    pages: list[list[tuple[tuple[str, str], list[str]]]] = [[]]
-    for pair, mimes in groups:
+    named = bundles_to_name(survival)
+    groups = [(subject, list(dict.fromkeys(rows["mime"]))) for subject, rows in _by_label(survival)]
+    pages: list[list[tuple[Subject, list[str]]]] = [[]]
+    for subject, mimes in groups:
         if pages[-1] and sum(len(m) for _, m in pages[-1]) + len(mimes) > MAX_COLUMNS:
             pages.append([])
-        pages[-1].append((pair, mimes))
+        pages[-1].append((subject, mimes))
     for number, page in enumerate(pages, 1):
         name = "label_survival" if number == 1 else f"label_survival_{number}"
-        yield name, _heat_map(run, survival, page)
+        title = TITLE if len(pages) == 1 else f"{TITLE}, {number} of {len(pages)}"
+        yield name, _heat_map(run, title, survival, page, named)
 
 
-def _by_label(survival: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFrame]]:
-    return [((str(key[0]), str(key[1])), rows) for key, rows in survival.groupby(["label", "position"], sort=False)]
+def _by_label(survival: pd.DataFrame) -> list[tuple[Subject, pd.DataFrame]]:
+    groups = survival.groupby(["label", "position", "bundle"], sort=False)
+    return [((str(key[0]), str(key[1]), str(key[2])), rows) for key, rows in groups]
 
 
-def _heat_map(run: Run, survival: pd.DataFrame, page: list[tuple[tuple[str, str], list[str]]]) -> Figure:
-    attacks = attack_frame(run)
-    attacks = attacks[attacks["attack"].isin(survival["attack"])]
-    families = list(dict.fromkeys(attacks["attack_family"]))
-    attacks = attacks.assign(_family=attacks["attack_family"].map(families.index))
-    rows = as_rows(attacks.sort_values("_family", kind="stable"))
-    simulated = [row["channel"].startswith("simulated") for row in rows]
-    names = [style.short(row["attack"]) + (" *" if star else "") for row, star in zip(rows, simulated, strict=True)]
-    columns = [(pair, mime) for pair, mimes in page for mime in mimes]
-    left = 0.3 + 0.056 * max(len(name) for name in names)
-    head, foot = 1.22, 0.62
-    width = max(left + CELL_W * len(columns) + 0.15, 6.2)
-    made = style.figure(width, head + CELL_H * len(rows) + foot)
+def _heat_map(
+    run: Run, title: str, survival: pd.DataFrame, page: list[tuple[Subject, list[str]]], named: dict[Subject, str]
+) -> Figure:
+    rows = rows_for(run, set(survival["attack"]))
+    columns = [(subject, mime) for subject, mimes in page for mime in mimes]
+    bundles = [named[subject] for subject, _ in page]
+    head, foot = 1.38 + 0.14 * any(bundles), 0.62
+    width = max(rows.left() + CELL_W * len(columns) + 0.15, 6.2)
+    made = style.figure(width, head + rows.height() + foot)
     style.heading(
-        made,
-        TITLE,
-        "Files whose label reads back intact, %, with the 95 % interval below; native regime, test split.",
+        made, title, "Files whose label reads back intact, %, with the 95 % interval below; native regime, test split."
     )
-    axes = style.place(made, left, head, CELL_W * len(columns), CELL_H * len(rows))
-    cells = {(row["label"], row["position"], row["mime"], row["attack"]): row for row in as_rows(survival)}
-    marked = _fill(axes, cells, [row["attack"] for row in rows], columns)
-    axes.set(xlim=(0, len(columns)), ylim=(len(rows), 0))
-    axes.grid(False)
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0)
-    axes.set_yticks(np.arange(len(rows)) + 0.5, names, fontsize=7.2, color=style.INK)
-    axes.set_xticks([])
-    for y in range(1, len(rows)):
-        if rows[y]["_family"] != rows[y - 1]["_family"]:
-            axes.axhline(y, color=style.MUTED, linewidth=0.5)
-    _column_heads(axes, cells, [row["attack"] for row in rows], columns)
-    notes = ["* simulated channel."] if any(simulated) else []
+    axes = style.place(made, rows.left(), head, CELL_W * len(columns), rows.height())
+    keys = ("label", "position", "bundle", "mime", "attack")
+    cells: Cells = {tuple(row[key] for key in keys): row for row in as_rows(survival)}
+    marked = _fill(axes, cells, rows.attacks, columns)
+    rows.apply(axes, len(columns))
+    _column_heads(axes, cells, rows.attacks, columns, named, rows.height())
+    notes = ["* simulated channel."] if any(rows.simulated) else []
     notes += ["Orange corner, a / b: a % intact, b % intact or altered (it still declares AI)."] if marked else []
-    notes.append("n: files that carried the label. n/a: the format cannot carry it.")
-    style.footnote(made, " ".join(notes[:-1]) + ("\n" if len(notes) > 1 else "") + notes[-1])
+    last = "n: files that carried the label. n/a: the format cannot carry it."
+    last += " In grey: the bundle, where a label stands in several." if any(bundles) else ""
+    style.footnote(made, " ".join(notes) + ("\n" if notes else "") + last)
     return made
-
-
-Cells = dict[tuple[str, str, str, str], dict[str, object]]
-Column = tuple[tuple[str, str], str]
 
 
 def _fill(axes: Axes, cells: Cells, attacks: list[str], columns: list[Column]) -> bool:
     """Draw every cell; whether any of them still declares more often than it is intact."""
     marked = False
-    for x, (pair, mime) in enumerate(columns):
-        usual = _usual_n(cells, attacks, pair, mime)
+    for x, (subject, mime) in enumerate(columns):
+        usual = _usual_n(cells, attacks, subject, mime)
         for y, attack in enumerate(attacks):
-            row = cells.get((*pair, mime, attack))
+            row = cells.get((*subject, mime, attack))
             rate = float("nan") if row is None else _number(row["survived_rate"])
             box = Rectangle((x, y), 1, 1, facecolor=style.SURVIVAL(rate), edgecolor=style.PAPER, linewidth=1)
             if row is None or np.isnan(rate):
@@ -96,20 +90,17 @@ def _fill(axes: Axes, cells: Cells, attacks: list[str], columns: list[Column]) -
                 axes.text(x + 0.5, y + 0.5, _no_rate(row), ha="center", va="center", fontsize=6.2, color=style.MUTED)
                 continue
             declares = _number(row["declares_rate"])
-            ink = style.PAPER if rate > 0.55 else style.INK
             text = f"{100 * rate:.0f}"
+            axes.add_patch(box)
             if declares > rate:
                 marked = True
                 text += f" / {100 * declares:.0f}"
-            axes.add_patch(box)
-            if declares > rate:
                 corner = [(x + 0.82, y + 0.03), (x + 0.97, y + 0.03), (x + 0.97, y + 0.3)]
                 axes.add_patch(Polygon(corner, facecolor=style.ORANGE, linewidth=0))
-            axes.text(x + 0.5, y + 0.36, text, ha="center", va="center", fontsize=7.4, color=ink, zorder=3)
-            small = f"{100 * _number(row['survived_low']):.0f}–{100 * _number(row['survived_high']):.0f}"
+            small = range_text(_number(row["survived_low"]), _number(row["survived_high"]))
             if row["n"] != usual:
                 small += f" n{row['n']}"
-            axes.text(x + 0.5, y + 0.74, small, ha="center", va="center", fontsize=5.4, color=ink, alpha=0.85, zorder=3)
+            write_rate(axes, x + 0.5, y, text, small, style.PAPER if rate > 0.55 else style.INK)
     return marked
 
 
@@ -124,30 +115,39 @@ def _no_rate(row: dict[str, object] | None) -> str:
     return "n/a" if row["not_applicable"] else "no reader"
 
 
-def _usual_n(cells: Cells, attacks: list[str], pair: tuple[str, str], mime: str) -> int:
-    """The number of files in most cells of a column, so that only the others have to say theirs."""
-    found = [int(_number(cells[key]["n"])) for attack in attacks if (key := (*pair, mime, attack)) in cells]
-    return max(set(found), key=lambda n: (found.count(n), n))
+def _usual_n(cells: Cells, attacks: list[str], subject: Subject, mime: str) -> int:
+    """The number of files in most cells of a column."""
+    return most_common(
+        [int(_number(cells[key]["n"])) for attack in attacks if (key := (*subject, mime, attack)) in cells]
+    )
 
 
-def _column_heads(axes: Axes, cells: Cells, attacks: list[str], columns: list[Column]) -> None:
+def _column_heads(
+    axes: Axes, cells: Cells, attacks: list[str], columns: list[Column], named: dict[Subject, str], height: float
+) -> None:
     """Label names over their carriers, with the number of files in each."""
     up = axes.get_xaxis_transform()
-    height = CELL_H * len(attacks)
+    raised = 0.14 * any(named[subject] for subject, _ in columns)
 
     def at(inches: float) -> float:
         return 1 + inches / height
 
-    for x, (pair, mime) in enumerate(columns):
+    for x, (subject, mime) in enumerate(columns):
         axes.text(x + 0.5, at(0.2), carrier(mime), transform=up, ha="center", va="bottom", fontsize=7)
-        n = _usual_n(cells, attacks, pair, mime)
+        n = _usual_n(cells, attacks, subject, mime)
         axes.text(x + 0.5, at(0.06), f"n {n}", transform=up, ha="center", va="bottom", fontsize=6, color=style.MUTED)
-        if x == 0 or columns[x - 1][0] != pair:
-            wide = sum(other == pair for other, _ in columns)
-            name = style.short(f"{pair[0]} ({pair[1]})" if pair[1] else pair[0], 8 * wide + 2)
-            axes.text(
-                x + wide / 2, at(0.44), name, transform=up, ha="center", va="bottom", fontweight="bold", fontsize=7.6
+        if x == 0 or columns[x - 1][0] != subject:
+            wide = sum(other == subject for other, _ in columns)
+            lines = (
+                (style.short(subject[0], 7 * wide), 0.57 + raised, 7.4, "bold", style.INK),
+                (style.short(subject[1], 8 * wide), 0.43 + raised, 7.4, "normal", style.INK),
+                (style.short(named[subject], 9 * wide), 0.43, 6.6, "normal", style.MUTED),
             )
+            for text, y, size, weight, ink in lines:
+                axes.text(
+                    x + wide / 2, at(y), text, transform=up, ha="center", va="bottom", fontsize=size, color=ink,
+                    fontweight=weight,
+                )  # fmt: skip
             line = [x + 0.06, x + wide - 0.06]
             axes.plot(line, [at(0.39)] * 2, transform=up, color=style.MUTED, linewidth=0.7, clip_on=False)
             if x:

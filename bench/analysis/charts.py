@@ -15,12 +15,15 @@ from bench.analysis import style
 from bench.analysis.chart_roc import roc_charts
 from bench.analysis.chart_severity import severity_charts
 from bench.analysis.chart_survival import survival_charts
-from bench.analysis.files import write_atomic
+from bench.analysis.chart_watermarks import watermark_charts
 from bench.errors import unknown
+from bench.files import write_whole
 from bench.records import Run
 
 #: Kinds of chart, in the order of the report.
-CHARTS = ("label_survival", "severity", "roc")
+CHARTS = ("label_survival", "watermark_survival", "severity", "roc")
+#: Tables that charts are drawn from.
+NEEDED = ("label_survival", "watermark_survival", "thresholds", "detector_errors")
 FORMATS = ("svg", "png", "pdf")
 
 
@@ -31,7 +34,7 @@ class Chart:
     Attributes:
         kind: one of ``CHARTS``.
         name: of its file, without the ending.
-        subject: the detector it is about, "" for labels.
+        subject: the detector it is about, "" for labels and watermarks.
         figure: what was drawn.
     """
 
@@ -64,14 +67,15 @@ def draw(run: Run, tables: Mapping[str, pd.DataFrame], only: Sequence[str] | Non
 
     Args:
         run: the records.
-        tables: of ``bench.analysis.tables.make``; ``label_survival``, ``thresholds`` and ``detector_errors`` are used.
+        tables: of ``bench.analysis.tables.make``; those of ``NEEDED`` are used.
         only: kinds of chart; None for all.
     """
     wanted = CHARTS if only is None else only
     frozen, errors = tables["thresholds"], tables["detector_errors"]
-    if "label_survival" in wanted:
-        for name, made in survival_charts(run, tables["label_survival"]):
-            yield Chart("label_survival", name, "", made)
+    for kind, maps in (("label_survival", survival_charts), ("watermark_survival", watermark_charts)):
+        if kind in wanted:
+            for name, made in maps(run, tables[kind]):
+                yield Chart(kind, name, "", made)
     for kind, makers in (("severity", severity_charts), ("roc", roc_charts)):
         if kind in wanted:
             for detector, made in makers(run, frozen, errors):
@@ -96,6 +100,6 @@ def draw_all(
         for chart in draw(run, tables, only):
             for form in formats:
                 path = out_dir / f"{chart.name}.{form}"
-                write_atomic(path, style.to_bytes(chart.figure, form))
+                write_whole(path, style.to_bytes(chart.figure, form))
                 written.append(path)
     return written

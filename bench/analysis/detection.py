@@ -129,8 +129,9 @@ def detector_errors(run: Run, frozen: pd.DataFrame | None = None) -> pd.DataFram
         mine = frozen[frozen["detector"].eq(name)]
         part = _table(detector, mine, rankings[name] | {"header_auc": baseline}, regimes)
         parts.append(part.assign(detector=name, _detector=i))
-    if not any(map(len, parts)):
-        return _empty()[COLUMNS]
+    parts = [part for part in parts if len(part)]
+    if not parts:
+        return _empty()
     table = pd.concat(parts, ignore_index=True)
     described = attacks.iloc[table["_attack"].to_numpy()].reset_index(drop=True)
     for column in ("attack", "attack_family", "severity"):

@@ -23,6 +23,9 @@ MACRO = "macro"
 #: Carrier formats as people call them.
 CARRIERS = {POOLED: "all", "image/webp": "WebP"}
 
+#: What stands beside each score.
+SCORED = ("truth", "source", "split", "regime", "attack")
+
 Codes = npt.NDArray[np.int64]
 
 
@@ -71,29 +74,35 @@ def codes(values: pd.Series, names: Sequence[str]) -> Codes:
     return positions[found].astype(np.int64)
 
 
+def groups_of(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[list[tuple[str, ...]], Codes]:
+    """The distinct combinations of these text columns, as they first appear, and which of them each row holds."""
+    names = [tuple(map(str, row)) for row in frame[list(columns)].drop_duplicates().itertuples(index=False)]
+    return names, frame.groupby(list(columns), sort=False, observed=True).ngroup().to_numpy().astype(np.int64)
+
+
 def beside_views(frame: pd.DataFrame, views: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """The rows whose view is among ``views``, with these columns of it beside them."""
+    """The rows whose view is among ``views``, with these columns of it beside them instead of its key."""
     at = pd.Index(views["key"]).get_indexer(pd.Index(frame["key"]))
     kept = np.flatnonzero(at >= 0)
-    joined = frame.iloc[kept].reset_index(drop=True)
+    whole = len(kept) == len(frame)
+    joined = (frame if whole else frame.iloc[kept]).drop(columns="key").reset_index(drop=True)
     found = views.iloc[at[kept]]
     for column in columns:
-        joined[column] = found[column].to_numpy()
+        joined[column] = found[column].array
     return joined
 
 
 def scored(run: Run) -> pd.DataFrame:
     """Every score beside its view, without views whose labels were not written for the detectors.
 
-    Detectors judge human files without labels and AI files as a provider would ship them (``metadata``, or ``none``
-    where the run wrote none); views of other bundles belong to the readers of those labels.
+    Detectors judge human files without labels and AI files as a provider would ship them (the first bundle); views of
+    other bundles belong to the readers of those labels.
     """
-    views = run.views
-    shipped = "metadata" if "metadata" in run.header.get("bundles", ["metadata"]) else "none"
-    wanted = np.where(views["truth"].eq("human"), "none", shipped)
+    views, bundles = run.views, run.header.get("bundles") or ["metadata"]
+    wanted = np.where(views["truth"].eq("human"), "none", bundles[0])
     views = views[views["bundle"].to_numpy(object) == wanted]
-    columns = ["sample", "truth", "source", "split", "regime", "attack", "attack_family", "edited_area"]
-    return beside_views(run.scores, views, columns)
+    # Only what the tables use: copying texts is most of the work here.
+    return beside_views(run.scores[["key", "detector", "value", "status"]], views, SCORED)
 
 
 def detector_names(run: Run) -> list[str]:
@@ -114,6 +123,32 @@ def label_names(run: Run, present: pd.DataFrame) -> list[tuple[str, str]]:
     pairs = {(str(a), str(b)) for a, b in present[["label", "position"]].drop_duplicates().itertuples(index=False)}
     listed = [(label["name"], label["position"]) for label in run.header.get("labels", [])]
     return [pair for pair in listed if pair in pairs] + sorted(pairs - set(listed))
+
+
+def label_bundles(run: Run, rows: pd.DataFrame) -> tuple[list[tuple[str, str, str]], Codes]:
+    """The ``(label, position, bundle)`` of a frame of readings in the order of the header, and each row's place."""
+    found, which = groups_of(rows, ["label", "position", "bundle"])
+    pairs, bundles = label_names(run, rows), in_order([name[2] for name in found], run.header.get("bundles", []))
+    ranks = [(pairs.index((name[0], name[1])), bundles.index(name[2])) for name in found]
+    order = sorted(range(len(found)), key=ranks.__getitem__)
+    return [(found[i][0], found[i][1], found[i][2]) for i in order], np.argsort(
+        np.array(order, np.int64), kind="stable"
+    )[which].astype(np.int64)
+
+
+def watermark_names(run: Run) -> list[tuple[str, str]]:
+    """The ``(label, position)`` pairs whose readings are graded in bits; headers without kinds have none."""
+    return [(x["name"], x["position"]) for x in run.header.get("labels", []) if x.get("kind") == "watermark"]
+
+
+def readings_of(run: Run, watermarks: bool) -> pd.DataFrame:
+    """The readings of watermarks, or of all other labels."""
+    marks = watermark_names(run)
+    if not marks:
+        return run.readings[:0] if watermarks else run.readings
+    names, which = groups_of(run.readings, ["label", "position"])
+    wanted = np.array([(name in marks) == watermarks for name in names], bool)
+    return run.readings[wanted[which]]
 
 
 def ok_values(frame: pd.DataFrame) -> npt.NDArray[np.bool_]:

@@ -27,11 +27,10 @@ def coverage(run: Run) -> pd.DataFrame:
     for views, ``label:position`` for labels, and the name for detectors.
     """
     planned = pd.DataFrame(run.header.get("planned", []), columns=["kind", "subject", "attack", "regime", "n"])
+    planned = planned.astype({"n": "int64"})
     planned = planned.groupby(["kind", "subject", "attack", "regime"], sort=False)["n"].sum().reset_index()
     counted = pd.concat(_counted(run), ignore_index=True)
-    counted = (
-        counted.groupby(["kind", "subject", "attack", "regime", "outcome"], sort=False).size().unstack(fill_value=0)
-    )
+    counted = counted.groupby(["kind", "subject", "attack", "regime", "outcome"], sort=False)["n"].sum().unstack()
     table = planned.merge(counted.reset_index(), on=["kind", "subject", "attack", "regime"], how="outer")
     for column in OUTCOMES:
         table[column] = table[column].fillna(0).astype("int64") if column in table else 0
@@ -50,31 +49,23 @@ def coverage(run: Run) -> pd.DataFrame:
 
 
 def _counted(run: Run) -> list[pd.DataFrame]:
-    """One row per view, reading and score of the test split: what it is about, and how it ended."""
+    """How often each view, label and detector of the test split ended how, per attack and regime."""
     views = run.views[run.views["split"].eq("test")]
     readings = beside_views(run.readings, views, ["attack", "regime"])
     scores = beside_views(run.scores, views, ["attack", "regime"])
-    label = readings["label"].astype(object) + ":" + readings["position"].astype(object)
-    frames = [
-        ("view", pd.Series("view", index=views.index), views, views["status"], {"ok": "done"}),
-        ("label", label, readings, readings["state"], {}),
-        ("detector", scores["detector"], scores, scores["status"], {"ok": "done"}),
-    ]
     out = []
-    for kind, subject, frame, state, named in frames:
-        outcome = state.astype(object).where(state.isin(OUTCOMES), "done" if kind == "label" else "error")
-        outcome = outcome.mask(state.isin(list(named)), "done")
-        out.append(
-            pd.DataFrame(
-                {
-                    "kind": kind,
-                    "subject": subject.astype(object),
-                    "attack": frame["attack"].astype(object),
-                    "regime": frame["regime"].astype(object),
-                    "outcome": outcome,
-                }
-            )
-        )
+    for kind, frame, about, state in (
+        ("view", views, [], "status"),
+        ("label", readings, ["label", "position"], "state"),
+        ("detector", scores, ["detector"], "status"),
+    ):
+        counted = frame.groupby([*about, "attack", "regime", state], sort=False, observed=True).size()
+        counts = counted.reset_index(name="n").astype(dict.fromkeys([*about, "attack", "regime", state], object))
+        subject = counts[about].agg(":".join, axis=1) if about and len(counts) else "view"
+        # A reading's states other than those named are answers; a status is one only when it is ok.
+        answers = ~counts[state].isin(OUTCOMES) if kind == "label" else counts[state].eq("ok")
+        outcome = counts[state].where(counts[state].isin(OUTCOMES), "error").mask(answers, "done")
+        out.append(counts[["attack", "regime", "n"]].assign(kind=kind, subject=subject, outcome=outcome))
     return out
 
 

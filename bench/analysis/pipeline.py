@@ -35,7 +35,7 @@ def analyse(run_folder: Path, formats: Sequence[str] = ("svg", "png")) -> list[P
         UserError: no run there, records that cannot be read, an unknown format.
     """
     from bench.analysis import charts, render, report, style, tables
-    from bench.analysis.files import write_atomic
+    from bench.files import write_whole
 
     charts.check_names(None, formats)
     digest = _digest(run_folder)
@@ -44,7 +44,7 @@ def analyse(run_folder: Path, formats: Sequence[str] = ("svg", "png")) -> list[P
     written: list[Path] = []
     for name, table in made.items():
         written.append(run_folder / "tables" / f"{name}.csv")
-        write_atomic(written[-1], render.to_csv(table))
+        write_whole(written[-1], render.to_csv(table))
     drawings = []
     with style.styled():
         for chart in charts.draw(run, made):
@@ -52,12 +52,12 @@ def analyse(run_folder: Path, formats: Sequence[str] = ("svg", "png")) -> list[P
             drawings.append(drawing)
             for form in formats:
                 written.append(run_folder / "charts" / f"{chart.name}.{form}")
-                write_atomic(written[-1], drawing.svg if form == "svg" else style.to_bytes(chart.figure, form))
+                write_whole(written[-1], drawing.svg if form == "svg" else style.to_bytes(chart.figure, form))
     written.append(report.write_report(run, made, run_folder / "report.html", drawings))
     names = [path.relative_to(run_folder).as_posix() for path in written]
     _drop_stale(run_folder, names)
     state = {"digest": digest, "formats": sorted(formats), "files": names}
-    write_atomic(run_folder / STATE, json.dumps(state, indent=1) + "\n")
+    write_whole(run_folder / STATE, json.dumps(state, indent=1) + "\n")
     return written
 
 
@@ -134,10 +134,10 @@ def render_tables(run_folder: Path, form: str = "csv", only: Sequence[str] | Non
 
 def write_table(run_folder: Path, name: str, form: str, text: str) -> Path:
     """Write one rendered table into ``tables/`` of its run."""
-    from bench.analysis.files import write_atomic
+    from bench.files import write_whole
 
     path = run_folder / "tables" / f"{name}.{ENDINGS[form]}"
-    write_atomic(path, text)
+    write_whole(path, text)
     return path
 
 
@@ -151,7 +151,7 @@ def draw(run_folder: Path, only: Sequence[str] | None = None, formats: Sequence[
 
     charts.check_names(only, formats)
     run = load(run_folder)
-    made = tables.make(run, ["label_survival", "detector_errors", "thresholds"])
+    made = tables.make(run, charts.NEEDED)
     return charts.draw_all(run, made, run_folder / "charts", only, formats)
 
 

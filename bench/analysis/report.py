@@ -17,11 +17,14 @@ from markupsafe import Markup
 from bench.analysis import page_tables, style
 from bench.analysis.charts import CHARTS, Chart, draw
 from bench.analysis.detection import MIN_N
-from bench.analysis.files import write_atomic
 from bench.analysis.findings import findings
-from bench.analysis.frames import attack_frame, detector_names, regime_names
+from bench.analysis.frames import attack_frame, detector_names, regime_names, watermark_names
 from bench.analysis.inline import inline_svg
+from bench.analysis.page_cells import Table, simulated_attacks
 from bench.analysis.text import speaker
+from bench.analysis.watermarks import FPR_NOMINAL
+from bench.analysis.wording import Say, whole
+from bench.files import write_whole
 from bench.records import Run
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -44,8 +47,8 @@ class DetectorPart:
     name: str
     facts: list[str]
     drawings: list[Markup]
-    tables: list[page_tables.Table]
-    more: list[page_tables.Table]
+    tables: list[Table]
+    more: list[Table]
 
 
 def drawn(chart: Chart) -> Drawing:
@@ -106,6 +109,9 @@ def build(run: Run, tables: Mapping[str, pd.DataFrame], drawings: Sequence[Drawi
             label_charts=[svg for _, svg in by_kind["label_survival"]],
             label_tables=page_tables.label_tables(tables, say),
             read_on_human=int(tables["label_false_positives"]["n"].sum()),
+            watermark_lead=say("marks_lead", nominal=whole(FPR_NOMINAL)),
+            watermark_charts=[svg for _, svg in by_kind["watermark_survival"]],
+            watermark_table=page_tables.watermark_table(tables["watermark_survival"], simulated_attacks(attacks), say),
             detectors=_detector_parts(run, tables, by_kind, say),
             threshold_table=page_tables.threshold_table(tables["thresholds"], say),
             coverage_table=page_tables.coverage_table(tables["coverage"], say),
@@ -130,24 +136,26 @@ def write_report(
     if drawings is None:
         with style.styled():
             drawings = [drawn(chart) for chart in draw(run, tables)]
-    write_atomic(path, build(run, tables, drawings))
+    write_whole(path, build(run, tables, drawings))
     return path
 
 
-def _facts(run: Run, say: page_tables.Say) -> list[tuple[str, str]]:
+def _facts(run: Run, say: Say) -> list[tuple[str, str]]:
     """The few numbers at the top of the page."""
     test = run.views[run.views["split"].eq("test")]
-    numbers = (
+    watermarks = len(watermark_names(run))
+    numbers = [
         ("fact_samples", test["sample"].nunique()),
         ("fact_attacks", len(run.header.get("attacks", []))),
-        ("fact_labels", len(run.header.get("labels", []))),
+        ("fact_labels", len(run.header.get("labels", [])) - watermarks),
+        *([("fact_watermarks", watermarks)] if watermarks else []),
         ("fact_detectors", len(run.header.get("detectors", []))),
         ("fact_views", len(run.views)),
-    )
+    ]
     return [(say(key), f"{number:,}".replace(",", "\u2009")) for key, number in numbers]
 
 
-def _meta(run: Run, say: page_tables.Say) -> list[tuple[str, str]]:
+def _meta(run: Run, say: Say) -> list[tuple[str, str]]:
     header: dict[str, Any] = run.header
     suite, dataset, git = header.get("suite", {}), header.get("dataset", {}), header.get("git") or {}
     splits = [
@@ -173,7 +181,7 @@ def _meta(run: Run, say: page_tables.Say) -> list[tuple[str, str]]:
     return [(say(key), str(value)) for key, value in named if value not in (None, "")]
 
 
-def _unfinished(run: Run, say: page_tables.Say) -> str:
+def _unfinished(run: Run, say: Say) -> str:
     if run.header.get("finished"):
         return ""
     planned = sum(row["n"] for row in run.header.get("planned", []) if row["kind"] == "view")
@@ -181,13 +189,13 @@ def _unfinished(run: Run, say: page_tables.Say) -> str:
 
 
 def _detector_parts(
-    run: Run, tables: Mapping[str, pd.DataFrame], charts: dict[str, list[tuple[str, Markup]]], say: page_tables.Say
+    run: Run, tables: Mapping[str, pd.DataFrame], charts: dict[str, list[tuple[str, Markup]]], say: Say
 ) -> list[DetectorPart]:
     described = {d["name"]: d for d in run.header.get("detectors", [])}
     parts = []
     for name in detector_names(run):
         info = described.get(name, {})
-        facts = [say("reads", reads=info["reads"])] if info.get("reads") else []
+        facts = [say(f"reads_{info['reads']}")] if info.get("reads") in ("pixels", "file", "both") else []
         facts += [say("version", version=info["version"])] if info.get("version") else []
         for regime, n in (info.get("trained") or {}).items():
             facts.append(say("trained", regime=regime, n_human=n["n_human"], n_ai=n["n_ai"]))

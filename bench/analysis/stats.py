@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betaincinv, ndtri
+from scipy.special import betaincinv, ndtri, stdtrit
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -99,6 +99,26 @@ def mean_interval(rates: Floats, lows: Floats, highs: Floats) -> tuple[Floats, F
         down = np.sqrt((np.where(known, rates - lows, 0) ** 2).sum(axis=-1)) / n
         up = np.sqrt((np.where(known, highs - rates, 0) ** 2).sum(axis=-1)) / n
     return mean, np.maximum(mean - down, 0.0), np.minimum(mean + up, 1.0)
+
+
+def mean_by_group(group: npt.ArrayLike, values: npt.ArrayLike, n_groups: int) -> tuple[Floats, Floats, Floats]:
+    """The mean of many cells of shares with Student's t interval, 95 %, cut to 0..1: ``(mean, low, high)``.
+
+    Each value is one file, so the interval is about the mean over files like these; where all files agree it has no
+    width. One value has a mean and no interval, an empty cell neither.
+
+    Args:
+        group: cell of each value, in ``0..n_groups - 1``, ``(n,)``.
+        values: shares in 0..1, ``(n,)``, all known.
+        n_groups: number of cells.
+    """
+    g, v = np.asarray(group, np.int64), np.asarray(values, float)
+    n = np.bincount(g, minlength=n_groups)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = np.bincount(g, v, n_groups) / n
+        variance = np.bincount(g, (v - mean[g]) ** 2, n_groups) / np.where(n > 1, n - 1, np.nan)
+        half = stdtrit(np.maximum(n - 1, 1), 0.975) * np.sqrt(variance / n)
+    return mean, np.maximum(mean - half, 0.0), np.minimum(mean + half, 1.0)
 
 
 def needed_for(alpha: float) -> int:

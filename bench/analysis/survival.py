@@ -1,6 +1,7 @@
 """What is left of the labels: tables over the readings of files that carried one, and of human files that did not.
 
-All are over the test split of the native regime: a label is written into the file as it came.
+All are over the test split of the native regime: a label is written into the file as it came. Watermarks, which are
+graded in bits, have a table of their own.
 """
 
 from __future__ import annotations
@@ -10,7 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bench.analysis.frames import POOLED, Codes, attack_frame, beside_views, codes, in_order, label_names
+from bench.analysis.frames import (
+    POOLED,
+    Codes,
+    attack_frame,
+    beside_views,
+    codes,
+    in_order,
+    label_bundles,
+    label_names,
+    readings_of,
+)
 from bench.analysis.stats import interval
 from bench.records import Run
 
@@ -22,20 +33,20 @@ NO_VERDICT = ("not_applicable", "unavailable")
 
 SURVIVAL_COLUMNS = [
     "label", "position", "mime", "attack", "attack_family", "severity", "channel", "n", *STATES,
-    "survived_rate", "survived_low", "survived_high", "declares_rate", "declares_low", "declares_high",
+    "survived_rate", "survived_low", "survived_high", "declares_rate", "declares_low", "declares_high", "bundle",
 ]  # fmt: skip
 STATE_COLUMNS = [
     "label", "position", "mime", "attack", "attack_family", "severity", "channel", "state", "n", "k", "rate",
-    "low", "high",
+    "low", "high", "bundle",
 ]  # fmt: skip
 FALSE_COLUMNS = ["label", "position", "attack", "n", "declares", "rate", "low", "high"]
 
 
 @dataclass(frozen=True)
 class _Counts:
-    """States counted per cell of (label, carrier, attack), and the names along each axis."""
+    """States counted per cell of (label in its bundle, carrier, attack), and the names along each axis."""
 
-    labels: list[tuple[str, str]]
+    labels: list[tuple[str, str, str]]  # label, position, bundle
     mimes: list[str]
     attacks: pd.DataFrame
     counts: Codes  # (labels, mimes, attacks, states)
@@ -47,6 +58,7 @@ class _Counts:
             {
                 "label": [self.labels[i][0] for i in at[:, 0]],
                 "position": [self.labels[i][1] for i in at[:, 0]],
+                "bundle": [self.labels[i][2] for i in at[:, 0]],
                 "mime": [self.mimes[i] for i in at[:, 1]],
             }
         )
@@ -55,18 +67,16 @@ class _Counts:
 
 
 def _read(run: Run) -> pd.DataFrame:
-    """Readings of the test split in the native regime, beside their views."""
+    """Readings of the test split in the native regime, without watermarks, beside their views."""
     views = run.views[run.views["split"].eq("test") & run.views["regime"].eq("native")]
-    return beside_views(run.readings, views, ["sample", "truth", "bundle", "attack", "source_mime"])
+    return beside_views(readings_of(run, watermarks=False), views, ["truth", "bundle", "attack", "source_mime"])
 
 
 def _count(run: Run) -> _Counts:
     rows = _read(run)
     rows = rows[rows["written"].eq(True) & rows["truth"].ne("human")]
-    labels, attacks = label_names(run, rows), attack_frame(run)
+    (labels, label), attacks = label_bundles(run, rows), attack_frame(run)
     mimes = [POOLED, *in_order(rows["source_mime"].dropna().unique(), [])]
-    names = [f"{name}\x1f{position}" for name, position in labels]
-    label = codes(rows["label"].str.cat(rows["position"], sep="\x1f"), names) if len(rows) else np.empty(0, np.int64)
     # A file that could not even be opened has no carrier format and counts in the pooled rows only.
     mime = np.maximum(codes(rows["source_mime"], mimes), 0)
     attack = codes(rows["attack"], list(attacks["attack"]))
@@ -82,8 +92,9 @@ def _count(run: Run) -> _Counts:
 def label_survival(run: Run) -> pd.DataFrame:
     """What is left of each label after each attack, per carrier format (``mime``, ``*`` = all).
 
-    ``mime`` is the format the label was written into. ``survived`` = intact, ``declares`` = intact or altered; both
-    are shares of ``n`` without ``not_applicable`` and ``unavailable``, so an error counts against the label.
+    ``mime`` is the format the label was written into, ``bundle`` names the labels written into the same file.
+    ``survived`` = intact, ``declares`` = intact or altered; both are shares of ``n`` without ``not_applicable`` and
+    ``unavailable``, so an error counts against the label.
     """
     frame, counts = _count(run).cells()
     by_state = {state: counts[:, i] for i, state in enumerate(STATES)}
@@ -126,10 +137,24 @@ def label_false_positives(run: Run) -> pd.DataFrame:
     attacks = list(attack_frame(run)["attack"])
     order = {pair: i for i, pair in enumerate(label_names(run, rows))}
     rows = rows.assign(declares=rows["declares_ai"].eq(True).to_numpy(np.int64), _attack=codes(rows["attack"], attacks))
-    table = rows.groupby(["label", "position", "_attack"])["declares"].agg(["size", "sum"]).reset_index()
+    table = rows.groupby(["label", "position", "_attack"], observed=True)["declares"].agg(["size", "sum"]).reset_index()
     table = table.rename(columns={"size": "n", "sum": "declares"})
     table["attack"] = [attacks[i] for i in table["_attack"]]
     table["rate"] = table["declares"] / table["n"]
     table["low"], table["high"] = interval(table["declares"].to_numpy(), table["n"].to_numpy())
     table["_label"] = [order[pair] for pair in zip(table["label"], table["position"], strict=True)]
     return table.sort_values(["_label", "_attack"])[FALSE_COLUMNS].reset_index(drop=True)
+
+
+def bundles_to_name(survival: pd.DataFrame) -> dict[tuple[str, str, str], str]:
+    """What each ``(label, position, bundle)`` of a table says of its bundle: nothing where it goes without saying.
+
+    A label that stands in one bundle only needs none, nor does ``metadata``, where all labels stand.
+    """
+    distinct = survival[["label", "position", "bundle"]].drop_duplicates()
+    subjects = [(str(a), str(b), str(c)) for a, b, c in distinct.itertuples(index=False)]
+    pairs = [(label, position) for label, position, _ in subjects]
+    return {
+        (label, position, bundle): bundle if pairs.count((label, position)) > 1 and bundle != "metadata" else ""
+        for label, position, bundle in subjects
+    }

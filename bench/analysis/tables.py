@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
-from bench.analysis import detection, grid, survival
+from bench.analysis import detection, grid, survival, watermarks
 from bench.analysis.thresholds import thresholds
 from bench.errors import unknown
 from bench.records import Run
@@ -16,6 +16,7 @@ TABLES: dict[str, Callable[[Run], pd.DataFrame]] = {
     "label_survival": survival.label_survival,
     "label_states": survival.label_states,
     "label_false_positives": survival.label_false_positives,
+    "watermark_survival": watermarks.watermark_survival,
     "detector_errors": detection.detector_errors,
     "thresholds": thresholds,
     "coverage": grid.coverage,
@@ -40,7 +41,7 @@ def caption(run: Run, name: str) -> str:
     header = run.header
     what = (TABLES[name].__doc__ or "").split("\n", 1)[0].rstrip(".")
     over = {"label_survival": "native regime, test split", "label_states": "native regime, test split"}
-    over["label_false_positives"] = over["label_states"]
+    over["label_false_positives"] = over["watermark_survival"] = over["label_states"]
     over["detector_errors"] = (
         "test split; thresholds frozen on clean human files of the calibration split "
         f"(FPR at most {' and '.join(f'{100 * a:g} %' for a in header.get('alphas', []))})"

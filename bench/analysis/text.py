@@ -14,6 +14,7 @@ EN = {
     "star": "* simulated channel: see Method and evidence.",
     "nav_summary": "Summary",
     "nav_labels": "Labels",
+    "nav_watermarks": "Watermarks",
     "nav_detectors": "Detectors",
     "nav_thresholds": "Thresholds",
     "nav_coverage": "Coverage and failures",
@@ -21,6 +22,7 @@ EN = {
     "fact_samples": "test files",
     "fact_attacks": "attacks",
     "fact_labels": "labels",
+    "fact_watermarks": "watermarks",
     "fact_detectors": "detectors",
     "fact_views": "views measured",
     "meta_suite": "Suite",
@@ -45,6 +47,7 @@ EN = {
     "summary_none": "The records hold nothing to judge yet.",
     "kind_warning": "Caution",
     "kind_label": "Label",
+    "kind_watermark": "Watermark",
     "kind_detector": "Detector",
     "kind_gap": "Gap",
     "bias": "{detector} may be reading file formats, not pictures ({regime}): a baseline that sees no pixels reaches "
@@ -71,6 +74,20 @@ EN = {
     "{rate_worst} of {n_worst} {carrier_worst} files.",
     "gone": "{label} is intact after none of the {total} attacks: 0 of {n} files each, at most {high} %.",
     "altered": "After {attack}, {label} is intact in {survived} but still declares AI in {declares} of {n} files.",
+    "marks_clean": "{watermark}: {bits} of the bits read back from untouched marked files, {detected} of {n} are "
+    "detected.",
+    "marks_chance": "{k} of {total} attacks bring the bits to chance, 50 %, or below: {attacks}.",
+    "marks_no_chance": "None of the {total} attacks brings the bits to chance, 50 %.",
+    "marks_worst": "Of the others {attack} costs most: {bits} of the bits, {detected} of {n} detected.",
+    "marks_worst_of_all": "At worst, after {attack}, {bits} of the bits read back, {detected} of {n} are detected.",
+    "marks_dead": "{watermark} does not read back from untouched marked files: {bits} of the bits of {n} files, where "
+    "chance gives 50 %.",
+    "marks_few": "{watermark}: too few marked test files for a rate ({n}).",
+    "marks_false": "{watermark} is detected in human files that carry no mark more often than the {nominal} % that its "
+    "p-value promises, after {k} of {total} attacks; most often after {attack}, in {rate} of {n}.",
+    "marks_true": "No watermark is detected in unmarked human files more often than the {nominal} % promised, beyond "
+    "chance; the data allow most for {watermark} after {attack}, {rate} of {n}.",
+    "and_more": "{names} and {more} more",
     "clean_errors": "{detector} ({regime}, {threshold}): on untouched files it misses {fnr} of {n_ai} AI files and "
     "flags {fpr} of {n_human} human ones.",
     "worst_misses": "At worst it misses {rate} of {n}, after {attack}.",
@@ -87,13 +104,23 @@ EN = {
     # labels
     "labels": "What is left of the labels",
     "labels_lead": "A label is written into every AI and AI-edited file whose format carries it, then the file is "
-    "attacked and read again. Intact: every mandatory field equals what was written. Still declares: intact, or "
-    "altered in a field. Rates leave out formats that cannot carry the label and readers missing on this machine; "
-    "errors count against the label. Native regime, test split.",
+    "attacked and read again. A bundle is what was written into one file together. Intact: every mandatory field "
+    "equals what was written. Still declares: intact, or altered in a field. Rates leave out formats that cannot carry "
+    "the label and readers missing on this machine; errors count against the label. Native regime, test split.",
     "labels_table": "Every label, carrier and attack",
     "labels_none": "No label was written into any test file of this run.",
     "false_table": "Labels read on human files that were given none",
     "false_none": "No reader declared any of the human files: 0 declarations in {n} readings.",
+    # watermarks
+    "marks": "What is left of the watermarks",
+    "marks_lead": "A watermark carries a random message, another one in every file, and is read back after the attack. "
+    "Bits: the mean share of the message that reads back, with Student's t interval over files; a file without a mark "
+    "gives 50 % by chance, less means that an attack inverts bits. Detected: so many bits agree that a fair coin would "
+    "do it in {nominal} % of files. But decoded bits are no fair coins: many decoders give nearly the same bits for "
+    "every file, and an attack may push them all one way. So false detections are measured, on human files that carry "
+    "no mark, after the same attack; where they lie above {nominal} %, read the detections beside them with as much "
+    "doubt. A reading that failed detects nothing. Native regime, test split.",
+    "marks_table": "Every watermark and attack",
     # detectors
     "detectors": "How detectors err",
     "detectors_lead": "Thresholds are frozen on clean human files of the calibration split and never set again per "
@@ -102,7 +129,9 @@ EN = {
     "no pixels: a detector that is no better may have learnt the same. Native: files as they came. Canonical: every "
     "file through the same decoder, size policy and encoder first.",
     "detectors_none": "No detector scored any test file of this run.",
-    "reads": "reads {reads}",
+    "reads_pixels": "reads pixels",
+    "reads_file": "reads the file, not its pixels",
+    "reads_both": "reads the file and its pixels",
     "version": "version {version}",
     "trained": "fitted on {n_human} human and {n_ai} AI files ({regime})",
     "unavailable_detector": "unavailable on this machine: {why}",
@@ -138,6 +167,12 @@ EN = {
     "warnings": "Warnings of the run",
     # table heads
     "col_label": "label",
+    "col_bundle": "bundle",
+    "col_watermark": "watermark",
+    "col_bits": "bits read back",
+    "col_detected": "detected",
+    "col_n_unmarked": "n unmarked",
+    "col_false_detected": "false, {nominal} % promised",
     "col_carrier": "carrier",
     "col_attack": "attack",
     "col_n": "n",
@@ -192,6 +227,8 @@ EN = {
     "footer": "Made by washtest {version} from the records of this run. The same records give the same page.",
     "chart_label_survival": "Heat map of label survival by attack and carrier format; the table below holds the same "
     "numbers.",
+    "chart_watermark_survival": "Heat map of watermarks by attack: bits read back, files detected, false detections; "
+    "the table below holds the same numbers.",
     "chart_severity": "Error rates of {subject} against attack severity; the tables below hold the same numbers.",
     "chart_roc": "ROC curves of {subject} before and after the most damaging attacks.",
 }

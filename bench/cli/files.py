@@ -83,8 +83,9 @@ def attack(spec: str, source: Path, target: Path, seed: int, as_json: bool) -> N
 
 @click.command()
 @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--watermarks", is_flag=True, help="Decode watermarks too; a decoder gives bits for every picture.")
 @json_option
-def inspect(paths: tuple[Path, ...], as_json: bool) -> None:
+def inspect(paths: tuple[Path, ...], watermarks: bool, as_json: bool) -> None:
     """Say which AI labels files carry, where, and whether they conform to their standard.
 
     \b
@@ -93,7 +94,9 @@ def inspect(paths: tuple[Path, ...], as_json: bool) -> None:
       washtest inspect *.png --json
     """
     from bench.labels import LABELS, read_all
+    from bench.labels.watermarks import is_watermark
 
+    readers = [label for label in LABELS if watermarks or not is_watermark(label)]
     found: list[dict[str, Any]] = []
     failed = False
     for path in paths:
@@ -105,7 +108,7 @@ def inspect(paths: tuple[Path, ...], as_json: bool) -> None:
             found.append(entry | {"error": str(error)})
             continue
         entry |= {"mime": media.mime, "sha256": media.sha256}
-        for reading in read_all(media, LABELS):
+        for reading in read_all(media, readers):
             entry["readings"].append(
                 {
                     "label": reading.label,

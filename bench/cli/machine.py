@@ -53,7 +53,11 @@ def _attacks() -> list[dict[str, Any]]:
 def _labels() -> list[dict[str, Any]]:
     from bench.labels import LABELS
 
-    return [_row(label.name, label.position, "embedded writer and reader") for label in LABELS]
+    rows = []
+    for label in LABELS:
+        missing = getattr(label, "missing", str)()
+        rows.append(_row(label.name, label.position, "embedded writer and reader", not missing, missing))
+    return rows
 
 
 def _detectors() -> list[dict[str, Any]]:
@@ -67,10 +71,10 @@ def _detectors() -> list[dict[str, Any]]:
 
 
 def _suites() -> list[dict[str, Any]]:
-    from bench.harness.plan import load_suite, suite_files
+    from bench.suites import read_suite, suite_files
 
-    suites = [load_suite(name) for name in suite_files()]
-    return [_row(suite.name, f"{len(suite.attacks)} attacks", suite.description) for suite in suites]
+    read = [(name, read_suite(path)) for name, path in suite_files().items()]
+    return [_row(name, f"{len(suite['attacks'])} attacks", suite["description"]) for name, suite in read]
 
 
 def _datasets() -> list[dict[str, Any]]:

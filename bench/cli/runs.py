@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ FORMATS = ("csv", "md", "latex", "html")
 @click.option("--seed", type=click.IntRange(0), help="Seed of all chance, instead of the suite's.")
 @click.option("--attack", "attacks", multiple=True, metavar="X", help="Use these attacks instead of the suite's.")
 @click.option("--detector", "detectors", multiple=True, metavar="X", help="Use these detectors instead of the suite's.")
-@click.option("--label", "labels", multiple=True, metavar="X", help="Use these labels instead of the suite's.")
+@click.option("--bundle", "bundles", multiple=True, metavar="X", help="Write these bundles or labels instead.")
 @click.option("--regime", "regimes", multiple=True, metavar="X", help="native, canonical; instead of the suite's.")
 @click.option(
     "--time-limit", type=click.FloatRange(1), default=600.0, show_default=True, help="Seconds for one sample."
@@ -41,7 +42,7 @@ def run(
     seed: int | None,
     attacks: tuple[str, ...],
     detectors: tuple[str, ...],
-    labels: tuple[str, ...],
+    bundles: tuple[str, ...],
     regimes: tuple[str, ...],
     time_limit: float,
     quiet: bool,
@@ -68,12 +69,13 @@ def run(
         load_suite(suite),
         attacks=list(attacks) or None,
         detectors=list(detectors) or None,
-        labels=list(labels) or None,
+        bundles=list(bundles) or None,
         regimes=list(regimes) or None,
         seed=seed,
     )
     plan = make_plan(chosen, load_dataset(find_dataset(dataset)), limit)
-    folder = out or Path("runs") / f"{chosen.name}-{plan.dataset.name}"
+    # Names come out of files that others wrote: they choose no other folder than this.
+    folder = out or Path("runs") / re.sub(r"[^\w.-]+", "_", f"{chosen.name}-{plan.dataset.name}").lstrip(".")
     engine = LocalEngine(worker_count(jobs), time_limit)
     try:
         outcome = run_plan(plan, folder, engine, _progress(quiet), command_line())

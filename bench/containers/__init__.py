@@ -110,7 +110,9 @@ def read_xmp(data: bytes) -> tuple[list[Packet], CodedError | None]:
     Raises:
         CodedError: ``E_EMPTY`` or ``E_UNIDENTIFIED``.
     """
-    return _READ_XMP[sniff(data)](data)
+    packets, failure = _READ_XMP[sniff(data)](data)
+    # ExifTool removes XMP from HEIC and AVIF by emptying the item; an empty packet is no packet.
+    return [packet for packet in packets if packet.payload], failure
 
 
 def xmp_packets(data: bytes) -> list[Packet]:

@@ -6,25 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.detectors.base import DetectorInfo, Score
-from bench.labels import LABELS, read_all
+from bench.labels import METADATA, read_all
 from bench.labels.base import Label
 from bench.media import Media
 
 
 @dataclass(frozen=True)
 class Declared:
-    """1 when any label of the file declares AI, else 0. False negatives are washed-off labels.
+    """1 when any label in the file's metadata declares AI, else 0. False negatives are washed-off labels.
 
     Attributes:
         labels: whose readings count.
     """
 
-    labels: tuple[Label, ...] = LABELS
+    labels: tuple[Label, ...] = METADATA
 
     info = DetectorInfo("declared", version="1", reads="file", default_threshold=0.5)
 
     def __repr__(self) -> str:
-        return "Declared()" if self.labels == LABELS else f"Declared(labels={self.labels!r})"
+        return "Declared()" if self.labels == METADATA else f"Declared(labels={self.labels!r})"
 
     def score(self, batch: Sequence[Media]) -> list[Score]:
         """One score per file; a file on which a reader failed and none declared AI has no verdict."""

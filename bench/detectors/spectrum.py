@@ -69,13 +69,17 @@ class Spectrum:
     """A random forest on the harmonics, fitted on the train split and JPEG copies of it.
 
     Attributes:
-        copies: augmented copies of each training picture.
+        copies: augmented copies of each training picture, 0..20.
     """
 
     copies: int = 3
     model: Arrays | None = field(default=None, repr=False, compare=False)
 
     info = DetectorInfo("spectrum", version="1", reads="pixels")
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.copies <= 20:
+            raise ValueError(f"copies must be in 0..20, got {self.copies}")
 
     def training_rows(self, media: Media, rng: np.random.Generator) -> np.ndarray:
         """The picture as it is, and ``copies`` JPEG copies of random quality 60..100."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import shutil
 import string
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from bench.containers import EXTENSIONS
 from bench.errors import CodedError, UserError
-from bench.harness.store import write_text
+from bench.files import write_whole
 from bench.media import Media
 from bench.records import TRUTHS
 
@@ -72,20 +73,24 @@ def import_folder(
         try:
             media = Media.read(path)
             width, height = media.size
+            if not media.header.complete:
+                raise CodedError("E_TRUNCATED", "the file ends early")
             str(shown).encode("utf-8")  # a name that is no UTF-8 cannot stand in samples.csv
         except CodedError as error:
-            refused.append(f"{shown}: {error}")
+            refused.append(f"{shown}: {str(error).replace(str(path), path.name)}")
             continue
         except UnicodeEncodeError:
-            refused.append(
-                f"{str(shown).encode('utf-8', 'backslashreplace').decode()}: the name is not UTF-8; rename it"
-            )
+            name = os.fsencode(shown).decode("utf-8", "backslashreplace")
+            refused.append(f"{name}: the name is not UTF-8; rename it")
             continue
         if (media.sha256, truth) in known:
             there += 1
             continue
         known.add((media.sha256, truth))
         target = _place(path, folder, into, f"{truth}/{source}", taken)
+        if target in taken:  # listed already, by a table that states no sha256
+            there += 1
+            continue
         taken.add(target)
         rows.append(
             {
@@ -111,7 +116,7 @@ def import_folder(
     if not (into / "dataset.toml").exists():
         name = into.resolve().name
         text = f'name = "{name}"\ntitle = "{name}"\nlicence = "{licence or "see samples.csv"}"\n'
-        write_text(into / "dataset.toml", text)
+        write_whole(into / "dataset.toml", text)
     return added, there, refused
 
 
@@ -121,7 +126,7 @@ def write_samples(path: Path, rows: list[dict[str, Any]], columns: list[str]) ->
     writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_text(path, out.getvalue())
+    write_whole(path, out.getvalue())
 
 
 def _existing(table: Path) -> tuple[list[dict[str, Any]], list[str]]:

@@ -5,19 +5,21 @@ This is all that a worker does. Nothing here judges: thresholds, rates and inter
 
 from __future__ import annotations
 
+import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 from attacks import Attack
 from bench.detectors.base import Detector, ask
-from bench.errors import CodedError, Unavailable, coded
+from bench.errors import CodedError, coded, state_of
 from bench.harness.plan import PlannedView, Suite, Task, generator_for
 from bench.harness.quality import psnr, ssim
 from bench.harness.regimes import in_regime
 from bench.harness.samples import Sample
 from bench.labels import write_bundle
-from bench.labels.base import Claim, Label, Reading, graded
+from bench.labels.base import Claim, Label, Reading, graded, touches_pixels
 from bench.media import Media
 
 #: Rows of the three tables, each row a dict of the columns that are not null.
@@ -42,11 +44,13 @@ class Bench:
 def claim_for(sample: Sample) -> Claim:
     """What an honest provider would say about this sample; the same in every run."""
     edited = sample.truth == "ai_edited"
+    identity = hashlib.sha256(f"{sample.id} {sample.sha256}".encode()).hexdigest()
     return Claim(
         label="1",
         producer="washtest",
-        produce_id=(sample.sha256 or sample.id.encode().hex())[:32],
+        produce_id=identity[:32],
         source_type="compositeWithTrainedAlgorithmicMedia" if edited else "trainedAlgorithmicMedia",
+        message=hashlib.sha256(f"message {identity}".encode()).hexdigest(),
     )
 
 
@@ -58,47 +62,57 @@ def measure(bench: Bench, task: Task) -> Rows:
         media.pixels()
     except Exception as error:
         return failed(bench, task, error)
-    for regime in bench.suite.regimes:
-        views = [view for view in task.views if view.regime == regime]
-        if not views:
-            continue
-        try:
-            base = in_regime(media, regime)
-            pixels = base.pixels()
-            claim = claim_for(task.sample)
-            labels = bench.suite.labels if views[0].bundle != "none" else ()
-            labelled = base.spliced(write_bundle(base, labels, claim).data) if labels else base
-        except Exception as error:
-            for view in views:
-                _add_failed(rows, bench, task.sample, view, media.mime, error)
-            continue
-        expected = {label: label.expected(claim) for label in labels if label.applies(base.mime)}
-        for view in views:
-            attack = bench.suite.attacks[view.attack]
-            rng = generator_for(bench.suite.seed, media.sha256, repr(attack))
-            start = time.perf_counter()
-            try:
-                attacked = attack(labelled, rng)
-                made = time.perf_counter()
-                shown = attacked.pixels()
-            except Exception as error:
-                _add_failed(rows, bench, task.sample, view, base.mime, error)
-                continue
-            decoded = time.perf_counter()
-            row = _view_row(bench, task.sample, view, attack, base.mime)
-            row |= {"status": "ok", "mime": attacked.mime, "width": shown.shape[1], "height": shown.shape[0]}
-            if attacked.encoded:
-                row |= {"bytes": len(attacked.data), "sha256": attacked.sha256}
-            if shown.shape == pixels.shape:
-                row |= {"psnr": psnr(pixels, shown), "ssim": ssim(pixels, shown)}
-            finished = time.perf_counter()
-            row |= {"seconds_attack": made - start, "seconds_decode": decoded - made}
-            rows["views"].append(row | {"seconds_quality": finished - decoded})
-            for label in bench.suite.labels:
-                rows["readings"].append(_read(view, label, attacked, label in labels, expected.get(label)))
-            for detector in bench.detectors[regime]:
-                rows["scores"].append(_score(view, detector, attacked))
+    for (regime, bundle), views in groupby(task.views, key=lambda view: (view.regime, view.bundle)):
+        _measure_group(rows, bench, task.sample, media, regime, bundle, list(views))
     return rows
+
+
+def _measure_group(
+    rows: Rows, bench: Bench, sample: Sample, media: Media, regime: str, bundle: str, views: list[PlannedView]
+) -> None:
+    """The views that start from one labelled file."""
+    readers = bench.suite.read_in(bundle)
+    written = readers if bundle != "none" else ()
+    try:
+        base = in_regime(media, regime)
+        pixels = base.pixels()
+        claim = claim_for(sample)
+        labelled = write_bundle(base, written, claim) if written else base
+        # Splicing leaves the coded picture alone, so its decoded view is shared; a watermark's is new.
+        if written and not any(touches_pixels(label) for label in written):
+            labelled = base.spliced(labelled.data)
+        # A watermark's decoder always gives bits: on unmarked files they are held against the same message.
+        compared = [label for label in readers if label.applies(base.mime) and (written or touches_pixels(label))]
+        expected = {label: label.expected(claim) for label in compared}
+    except Exception as error:
+        for view in views:
+            _add_failed(rows, bench, sample, view, media.mime, error)
+        return
+    for view in views:
+        attack = bench.suite.attacks[view.attack]
+        rng = generator_for(bench.suite.seed, media.sha256, repr(attack))
+        start = time.perf_counter()
+        try:
+            attacked = attack(labelled, rng)
+            made = time.perf_counter()
+            shown = attacked.pixels()
+        except Exception as error:
+            _add_failed(rows, bench, sample, view, base.mime, error)
+            continue
+        decoded = time.perf_counter()
+        row = _view_row(bench, sample, view, attack, base.mime)
+        row |= {"status": "ok", "mime": attacked.mime, "width": shown.shape[1], "height": shown.shape[0]}
+        if attacked.encoded:
+            row |= {"bytes": len(attacked.data), "sha256": attacked.sha256}
+        if shown.shape == pixels.shape:
+            row |= {"psnr": psnr(pixels, shown), "ssim": ssim(pixels, shown)}
+        finished = time.perf_counter()
+        row |= {"seconds_attack": made - start, "seconds_decode": decoded - made}
+        rows["views"].append(row | {"seconds_quality": finished - decoded})
+        for label in readers:
+            rows["readings"].append(_read(view, label, attacked, bool(written), expected.get(label)))
+        for detector in bench.detectors[regime] if view.scored else ():
+            rows["scores"].append(_score(view, detector, attacked))
 
 
 def failed(bench: Bench, task: Task, error: BaseException) -> Rows:
@@ -136,14 +150,14 @@ def _add_failed(
 ) -> None:
     """One view that could not be made: a row in each table for everything that would have looked at it."""
     failure = coded(error)
-    status = "unavailable" if isinstance(failure, Unavailable) else "error"
+    status = state_of(failure)
     why = {"code": failure.code, "detail": failure.detail}
     row = _view_row(bench, sample, view, bench.suite.attacks[view.attack], mime)
     rows["views"].append(row | {"status": status} | why)
-    for label in bench.suite.labels:
+    for label in bench.suite.read_in(view.bundle):
         reading = {"key": view.key, "label": label.name, "position": label.position, "state": status}
         rows["readings"].append(reading | {"written": view.bundle != "none"} | why)
-    for detector in bench.detectors[view.regime]:
+    for detector in bench.detectors[view.regime] if view.scored else ():
         rows["scores"].append({"key": view.key, "detector": detector.info.name, "status": status} | why)
 
 
@@ -162,8 +176,10 @@ def _read(
                 reading = graded(reading, expected)
         except Exception as error:  # a reader must not raise; one that does has failed, not found nothing
             failure = coded(error)
-            state = "unavailable" if isinstance(failure, Unavailable) else "error"
-            reading = Reading(label.name, label.position, state, code=failure.code, detail=failure.detail)  # type: ignore[arg-type]
+            reading = Reading(label.name, label.position, state_of(failure), code=failure.code, detail=failure.detail)
+        if expected is not None and written and reading.state == "not_applicable":
+            # It was in this file, and the attack made of it one that cannot hold it: that is a loss, not a gap.
+            reading = replace(reading, state="absent")
     return {
         "key": view.key,
         "label": reading.label,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import tomllib
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,18 +16,25 @@ from bench.errors import UserError, unknown
 from bench.harness import registry
 from bench.harness.regimes import REGIMES
 from bench.harness.samples import Dataset, Sample, limited
-from bench.labels import LABELS
+from bench.labels import BUNDLES
 from bench.labels.base import Label
 from bench.records import view_key
+from bench.suites import read_suite, suite_files
 from bench.tools import opencv_version, package_version
 
 if TYPE_CHECKING:
     import numpy as np
 
-SUITES = Path(__file__).resolve().parents[1] / "suites"
-
 #: Packages whose version can change a pixel, a label or a score.
 PACKAGES = ("numpy", "pillow", "scikit-image", "scikit-learn", "scipy", "pandas", "pyarrow", "matplotlib", "defusedxml")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Labels that are written into one file together, as a provider would."""
+
+    name: str
+    labels: tuple[Label, ...]
 
 
 @dataclass(frozen=True)
@@ -38,8 +45,9 @@ class Suite:
         name: of the suite.
         description: one line.
         attacks: ``Identity()`` first; order = order in tables.
-        labels: written into AI and AI-edited samples (those that the format carries), looked for in all.
-        detectors: asked about every view.
+        bundles: each is written into its own copy of every AI and AI-edited sample. The first is the one whose
+            copies detectors score, in all regimes; the others are about labels and native only.
+        detectors: asked about the first bundle's views and about human work.
         regimes: ``native``, ``canonical`` or both.
         alphas: false-positive rates at which thresholds are frozen.
         seed: of all chance.
@@ -48,16 +56,27 @@ class Suite:
     name: str
     description: str
     attacks: tuple[Attack, ...]
-    labels: tuple[Label, ...] = LABELS
+    bundles: tuple[Bundle, ...] = (Bundle("metadata", BUNDLES["metadata"]),)
     detectors: tuple[Detector, ...] = DETECTORS
     regimes: tuple[str, ...] = REGIMES
     alphas: tuple[float, ...] = (0.05, 0.01)
     seed: int = 0
 
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """What is looked for in human work, where a finding is a false one: each scheme and position of the bundles.
 
-def suite_files() -> dict[str, Path]:
-    """The suites that are shipped, by name."""
-    return {path.stem: path for path in sorted(SUITES.glob("*.toml"))}
+        Writers that differ in style alone are read by one reader, so the first stands for them all.
+        """
+        found: dict[tuple[str, str], Label] = {}
+        for bundle in self.bundles:
+            for label in bundle.labels:
+                found.setdefault((label.name, label.position), label)
+        return tuple(found.values())
+
+    def read_in(self, bundle: str) -> tuple[Label, ...]:
+        """The labels that are looked for in the views of a bundle: its own, or all where none were written."""
+        return next((known.labels for known in self.bundles if known.name == bundle and known.labels), self.labels)
 
 
 def load_suite(name: str) -> Suite:
@@ -70,14 +89,11 @@ def load_suite(name: str) -> Suite:
     path = files.get(name) or Path(name)
     if not path.is_file():
         raise unknown("suite", name, files)
-    try:
-        raw = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from None
-    known = {"name", "description", "attacks", "labels", "detectors", "regimes", "alphas", "seed"}
+    raw = read_suite(path)
+    known = {"name", "description", "attacks", "bundles", "detectors", "regimes", "alphas", "seed"}
     if extra := sorted(set(raw) - known):
         raise unknown(f"key in {path.name}", extra[0], sorted(known))
-    for key in ("attacks", "labels", "detectors", "regimes"):
+    for key in ("attacks", "bundles", "detectors", "regimes"):
         if key in raw and not (isinstance(raw[key], list) and all(isinstance(entry, str) for entry in raw[key])):
             raise UserError(f"{path}: {key} must be a list of texts")
     if not isinstance(raw.get("alphas", []), list):
@@ -86,7 +102,7 @@ def load_suite(name: str) -> Suite:
     return adjusted(
         suite,
         attacks=raw.get("attacks", []),
-        labels=raw.get("labels"),
+        bundles=raw.get("bundles"),
         detectors=raw.get("detectors"),
         regimes=raw.get("regimes"),
         alphas=raw.get("alphas"),
@@ -98,7 +114,7 @@ def adjusted(
     suite: Suite,
     *,
     attacks: list[str] | None = None,
-    labels: list[str] | None = None,
+    bundles: list[str] | None = None,
     detectors: list[str] | None = None,
     regimes: list[str] | None = None,
     alphas: list[float] | None = None,
@@ -112,8 +128,11 @@ def adjusted(
     if attacks is not None:
         made = [registry.attack(text) for text in attacks]
         suite = replace(suite, attacks=(Identity(), *dict.fromkeys(a for a in made if a != Identity())))
-    if labels is not None:
-        suite = replace(suite, labels=tuple(dict.fromkeys(registry.label(text) for text in labels)))
+    if bundles is not None:
+        named = {text: Bundle(text, BUNDLES[text] if text in BUNDLES else (registry.label(text),)) for text in bundles}
+        if not named:
+            raise UserError("bundles must name at least one; none writes no labels")
+        suite = replace(suite, bundles=tuple(named.values()))
     if detectors is not None:
         chosen = tuple(dict.fromkeys(registry.detector(text) for text in detectors))
         names = [detector.info.name for detector in chosen]
@@ -139,12 +158,21 @@ def adjusted(
 
 @dataclass(frozen=True)
 class PlannedView:
-    """One view to be made: its key is known before."""
+    """One view to be made: its key is known before.
+
+    Attributes:
+        key: in the records.
+        regime: native or canonical.
+        bundle: the labels written into it, by name; ``none`` for human work.
+        attack: index into the suite's attacks.
+        scored: whether detectors look at it.
+    """
 
     key: str
     regime: str
     bundle: str
     attack: int
+    scored: bool
 
 
 @dataclass(frozen=True)
@@ -185,22 +213,25 @@ class Plan:
             "regimes": list(suite.regimes),
             "alphas": list(suite.alphas),
             "attacks": [repr(attack) for attack in suite.attacks],
-            "labels": [repr(label) for label in suite.labels],
+            "bundles": [f"{bundle.name}: {', '.join(map(repr, bundle.labels))}" for bundle in suite.bundles],
             "detectors": [f"{detector!r} {detector.info.version}" for detector in suite.detectors],
             "versions": self.versions,
         }
 
     def planned(self) -> list[dict[str, Any]]:
         """How many readings, scores and views each cell of the test split should have."""
-        n = sum(task.sample.split == "test" for task in self.tasks)
-        subjects = [("view", "view")]
-        subjects += [("label", f"{label.name}:{label.position}") for label in self.suite.labels]
-        subjects += [("detector", detector.info.name) for detector in self.suite.detectors]
+        counts: Counter[tuple[str, str, int, str]] = Counter()
+        for task in self.tasks:
+            for view in task.views if task.sample.split == "test" else ():
+                counts["view", "view", view.attack, view.regime] += 1
+                for label in self.suite.read_in(view.bundle):
+                    counts["label", f"{label.name}:{label.position}", view.attack, view.regime] += 1
+                for detector in self.suite.detectors if view.scored else ():
+                    counts["detector", detector.info.name, view.attack, view.regime] += 1
+        names = [repr(attack) for attack in self.suite.attacks]
         return [
-            {"kind": kind, "subject": subject, "attack": repr(attack), "regime": regime, "n": n}
-            for kind, subject in subjects
-            for attack in self.suite.attacks
-            for regime in self.suite.regimes
+            {"kind": kind, "subject": subject, "attack": names[attack], "regime": regime, "n": n}
+            for (kind, subject, attack, regime), n in counts.items()
         ]
 
 
@@ -224,27 +255,31 @@ def make_plan(suite: Suite, dataset: Dataset, limit: int | None = None) -> Plan:
     for sample in samples:
         if sample.split == "train":
             continue
-        bundle = "none" if sample.truth == "human" else "metadata"
-        # The calibration split sets thresholds on clean files; nothing else of it is looked at.
-        attacks = range(len(names)) if sample.split == "test" else range(1)
-        identity = sample.sha256 or sample.path.relative_to(dataset.folder).as_posix()
-        views = tuple(
-            PlannedView(
-                view_key(sample.id, identity, regime, bundle, suite.labels, names[i], suite.seed, version_text),
-                regime,
-                bundle,
-                i,
-            )
-            for regime in suite.regimes
-            for i in attacks
-        )
-        tasks.append(Task(sample, views))
+        path = sample.path.relative_to(dataset.folder).as_posix()
+        tasks.append(Task(sample, _views(suite, sample, path, names, version_text)))
     if not any(task.sample.split == "test" for task in tasks):
         raise UserError(
             f"{dataset.folder} has no sample in the test split ({len(samples)} samples chosen); "
             "add samples, raise --limit or set the split column"
         )
     return Plan(suite, dataset, samples, tuple(tasks), made_of)
+
+
+def _views(suite: Suite, sample: Sample, path: str, names: list[str], version_text: str) -> tuple[PlannedView, ...]:
+    """Every view of one sample."""
+    bundles = ("none",) if sample.truth == "human" else tuple(bundle.name for bundle in suite.bundles)
+    # The calibration split sets thresholds on clean files; nothing else of it is looked at.
+    attacks = range(len(names)) if sample.split == "test" else range(1)
+    bundles = bundles if sample.split == "test" else bundles[:1]
+    what = sample.sha256 or path  # inside the data set: the keys must not change with how its folder is named
+    views = []
+    for place, bundle in enumerate(bundles):
+        for regime in suite.regimes if place == 0 else suite.regimes[:1]:
+            for i in attacks:
+                labels = suite.read_in(bundle)
+                key = view_key(sample.id, what, regime, bundle, labels, names[i], suite.seed, version_text)
+                views.append(PlannedView(key, regime, bundle, i, scored=place == 0))
+    return tuple(views)
 
 
 def generator_for(seed: int, sha256: str, what: str) -> np.random.Generator:

@@ -20,6 +20,7 @@ from bench.harness.measure import Bench, Rows, failed, measure
 from bench.harness.plan import Plan
 from bench.harness.store import Store
 from bench.harness.training import Fitted, fit_all
+from bench.labels.base import label_kind
 from bench.records import SCHEMA_VERSION, SPLITS, TRUTHS, read_header
 
 
@@ -184,13 +185,15 @@ def _header(plan: Plan, command: str) -> dict[str, Any]:
         },
         "seed": suite.seed,
         "regimes": list(suite.regimes),
-        "bundles": ["metadata", "none"],
+        "bundles": [*(bundle.name for bundle in suite.bundles), "none"],
         "alphas": list(suite.alphas),
         "attacks": [
             {"name": repr(a), "family": a.family, "severity": a.severity, "axis": a.axis, "channel": a.channel}
             for a in suite.attacks
         ],
-        "labels": [{"name": label.name, "position": label.position} for label in suite.labels],
+        "labels": [
+            {"name": label.name, "position": label.position, "kind": label_kind(label)} for label in suite.labels
+        ],
         "detectors": [],
         "planned": plan.planned(),
         "settings": plan.settings(),

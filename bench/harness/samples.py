@@ -232,24 +232,28 @@ def _sample(folder: Path, table: Path, number: int, row: dict[str, str], columns
 
 
 def limited(samples: tuple[Sample, ...], limit: int | None) -> tuple[Sample, ...]:
-    """At most ``limit`` samples, the same ones every time, with truths and splits in the proportions of the whole.
+    """At most ``limit`` samples, the same ones every time.
 
-    Within a truth and split the sources take turns, each giving its samples in an order that depends on their names
-    only; so every class keeps samples while the limit allows it, and small sources are not the first to go.
+    The truths take turns, so that a set of mostly human files still gives AI files to measure on; within a truth the
+    splits keep their proportions, and within a split the sources take turns in an order that depends on names only.
     """
     if limit is None or limit >= len(samples):
         return samples
-    by_source: Counter[tuple[str, str, str]] = Counter()
-    turns: dict[tuple[str, str], list[tuple[int, str, Sample]]] = {}
+    turn_of: Counter[tuple[str, str, str]] = Counter()
+    strata: dict[tuple[str, str], list[tuple[int, str, Sample]]] = {}
     for sample in sorted(samples, key=lambda s: hashlib.sha256(f"limit:{s.family}:{s.id}".encode()).digest()):
-        turn = by_source[sample.truth, sample.split, sample.source]
-        by_source[sample.truth, sample.split, sample.source] += 1
-        turns.setdefault((sample.truth, sample.split), []).append((turn, sample.source, sample))
-    # Each sample's place in its stratum as a share of it: the smallest shares make an even draw over the strata.
-    places = [
-        ((i + 0.5) / len(members), *stratum, sample)
-        for stratum, members in sorted(turns.items())
-        for i, (_, _, sample) in enumerate(sorted(members, key=lambda member: member[:2]))
+        stratum = (sample.truth, sample.split)
+        strata.setdefault(stratum, []).append((turn_of[*stratum, sample.source], sample.source, sample))
+        turn_of[*stratum, sample.source] += 1
+    # A sample's place as a share of its stratum: the smallest shares over the splits make an even draw of a truth.
+    by_truth: dict[str, list[tuple[float, str, Sample]]] = {}
+    for (truth, split), members in strata.items():
+        for i, (_, _, sample) in enumerate(sorted(members, key=lambda member: member[:2])):
+            by_truth.setdefault(truth, []).append(((i + 0.5) / len(members), split, sample))
+    ranked = [
+        (rank, TRUTHS.index(truth), sample.id)
+        for truth, places in by_truth.items()
+        for rank, (_, _, sample) in enumerate(sorted(places, key=lambda place: place[:2]))
     ]
-    kept = {place[-1].id for place in sorted(places, key=lambda place: place[:3])[:limit]}
+    kept = {name for _, _, name in sorted(ranked)[:limit]}
     return tuple(sample for sample in samples if sample.id in kept)

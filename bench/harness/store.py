@@ -6,8 +6,6 @@ others. A run that is killed loses the shard in flight and nothing else.
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -17,6 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from bench.errors import UserError
+from bench.files import replacing, write_whole, writing
 from bench.records import TABLES, shard_files
 
 #: A shard is closed after so many views or so many seconds, whichever comes first.
@@ -116,7 +115,7 @@ class Store:
 
     def write_header(self, header: dict[str, Any]) -> None:
         """``run.json``, whole or not at all."""
-        write_text(self.folder / "run.json", json.dumps(header, indent=1, ensure_ascii=False) + "\n")
+        write_whole(self.folder / "run.json", json.dumps(header, indent=1, ensure_ascii=False) + "\n")
 
 
 def _shard_name(parts: list[bytes]) -> str:
@@ -150,43 +149,3 @@ def _parquet(columns: dict[str, str], rows: list[dict[str, Any]]) -> bytes:
 
 def _writable(value: object) -> object:
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
-
-
-@contextlib.contextmanager
-def writing(folder: Path) -> Any:
-    """Turn the operating system's refusals to write below a folder into one clear line."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            mend = "free some space and run the same command again: it goes on where it stopped"
-            raise UserError(f"no space left on the disk of {folder}; {mend}") from None
-        raise UserError(f"{folder} cannot be written ({error.strerror or error}); choose another --out") from None
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Any:
-    """A temporary path beside ``path``; renamed onto it when the block ends well, removed when it does not."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield temporary
-        descriptor = os.open(temporary, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def write_text(path: Path, text: str) -> None:
-    """A text file, whole or not at all.
-
-    Raises:
-        UserError: it cannot be written.
-    """
-    with writing(path.parent), replacing(path) as temporary:
-        # An argument that is no UTF-8 becomes an escape that JSON reads back.
-        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")

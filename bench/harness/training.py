@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from bench.detectors.base import Arrays, Detector, DetectorInfo, Score, Trainable
 from bench.errors import CodedError, UserError
+from bench.files import replacing, writing
 from bench.harness.engines.local import LocalEngine
 from bench.harness.plan import Plan, Suite, generator_for
 from bench.harness.regimes import in_regime
 from bench.harness.samples import Sample
-from bench.harness.store import replacing, writing
 from bench.media import Media
 
 if TYPE_CHECKING:

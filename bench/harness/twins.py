@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from attacks import Attack
 from attacks.recompress import Jpeg, Png, WebP
 from bench.errors import UserError
+from bench.files import writing
 from bench.harness.dataset_import import write_samples
 from bench.harness.plan import generator_for
 from bench.harness.samples import load_dataset, split_of
-from bench.harness.store import writing
 from bench.media import Media
 
 if TYPE_CHECKING:
@@ -131,7 +131,9 @@ def blend(original: np.ndarray, remade: np.ndarray, mask: np.ndarray, border: fl
     return mixed
 
 
-def _write(folder: Path, row: dict[str, Any], truth: str, pixels: np.ndarray, mime: str, how: str) -> dict[str, Any]:
+def _write(
+    folder: Path, row: dict[str, Any], truth: str, pixels: np.ndarray, mime: str, how: str, taken: set[str]
+) -> dict[str, Any]:
     """Encode as the original was, and the row for it."""
     import numpy as np
 

@@ -4,17 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.labels.base import Claim, Label, Reading
+from bench.labels.base import Claim, Label, Reading, touches_pixels
+from bench.labels.c2pa import C2PA
 from bench.labels.gb45438 import GB45438
 from bench.labels.iptc import IPTC
+from bench.labels.watermarks import BlindWatermark, DwtDct, DwtDctSvd, RivaGan, TrustMark
 from bench.media import Media
 
 #: Every label, in the order of the tables.
-LABELS: tuple[Label, ...] = (GB45438(), IPTC())
+LABELS: tuple[Label, ...] = (
+    GB45438(),
+    IPTC(),
+    C2PA(),
+    DwtDct(),
+    DwtDctSvd(),
+    BlindWatermark(),
+    RivaGan(),
+    TrustMark(),
+)
+
+#: Those that are read from the file without looking at its pixels.
+METADATA: tuple[Label, ...] = tuple(label for label in LABELS if not touches_pixels(label))
 
 #: Labels that are written together, in the order of writing.
 BUNDLES: dict[str, tuple[Label, ...]] = {
-    "metadata": (GB45438(), IPTC()),
+    # C2PA is signed last: its hash covers the others.
+    "metadata": (GB45438(), IPTC(), C2PA()),
+    "c2pa": (C2PA(),),
+    "c2pa-ingredient": (C2PA(style="ingredient"),),
+    "c2pa-composite": (C2PA(style="composite"),),
+    # One mark for each file: they disturb each other.
+    "dwtDct": (DwtDct(),),
+    "dwtDctSvd": (DwtDctSvd(),),
+    "blindWatermark": (BlindWatermark(),),
+    "rivaGan": (RivaGan(),),
+    "trustMark": (TrustMark(),),
     "none": (),
 }
 

@@ -63,7 +63,7 @@ class Reading:
         conformance: each violation of the standard, one short sentence; empty when it conforms.
         fields_kept, fields_expected: set by ``graded``.
         bit_accuracy, p_value: watermarks only.
-        code, detail: set when state is ``error`` or ``unavailable``.
+        code, detail: set when state is ``error`` or ``unavailable``; for ``broken`` the code of the failed check.
     """
 
     label: str
@@ -109,6 +109,18 @@ class Label(Protocol):
 
     def read(self, media: Media) -> Reading:
         """What is there; never raises for a bad file: that is a reading with state ``error``."""
+
+
+def touches_pixels(label: Label) -> bool:
+    """Whether writing it changes the picture (watermarks, visible marks) instead of metadata alone."""
+    return bool(getattr(label, "touches_pixels", False))
+
+
+def label_kind(label: Label) -> str:
+    """``metadata``, ``watermark`` (its field is bits) or ``visible``."""
+    if not touches_pixels(label):
+        return "metadata"
+    return "watermark" if "bits" in label.expected(Claim()) else "visible"
 
 
 def graded(reading: Reading, expected: dict[str, str]) -> Reading:

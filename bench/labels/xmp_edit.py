@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 from xml.parsers import expat
-from xml.sax.saxutils import escape
 
 from bench import containers
 from bench.containers import jpeg, jpeg_edit, png, png_edit
@@ -80,6 +79,9 @@ def set_property(
     element = data[start:end]
     parse(element)
     plan = _Plan(element, namespace, name)
+    # Imported here because xml.sax brings urllib and ssl along, which would double the start-up of every command.
+    from xml.sax.saxutils import escape
+
     text = escape(value or "", _QUOTES if how.quotes or how.form == "attribute" else {}).encode()
     replace = plan.replace if how.form == "element" else plan.replace_attribute
     out, at = [], 0
@@ -149,11 +151,12 @@ def _in_jpeg(
         return jpeg_edit.set_xmp(data, payload)
     if len(payload) <= MAX_JPEG_XMP_BYTES:
         return jpeg_edit.set_xmp(data, payload)
-    rest, main = old, None
+    held: bytes | None = old
+    main: bytes | None = None
     for name, value in values.items():
-        rest = set_property(rest, namespace, prefix, name, None)
+        held = set_property(held, namespace, prefix, name, None)
         main = set_property(main, namespace, prefix, name, value, how)
-    rest = jpeg_edit.unwrapped(rest or b"")
+    rest = jpeg_edit.unwrapped(held or b"")
     main = set_property(main, NOTE, "xmpNote", _EXTENDED, jpeg_edit.guid(rest), ATTRIBUTE)
     if len(main) > MAX_JPEG_XMP_BYTES:  # the values themselves are that long
         return jpeg_edit.set_xmp(data, payload)
@@ -161,6 +164,8 @@ def _in_jpeg(
 
 
 def _attribute(value: str) -> str:
+    from xml.sax.saxutils import escape
+
     return f'"{escape(value, _QUOTES)}"'
 
 

@@ -7,7 +7,9 @@ import xml.etree.ElementTree as ET
 import matplotlib as mpl
 import numpy as np
 import pytest
-from conftest import ATTACKS, Spec, chance, detector, people, realistic, write
+from made_up_runs import ATTACKS, Spec, chance, detector, people, write
+from matplotlib.colors import to_rgba
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from bench import records
@@ -17,13 +19,8 @@ from bench.errors import UserError
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory) -> records.Run:
-    return records.load(write(tmp_path_factory.mktemp("real"), realistic(24, detectors=("header", "spectrum"))))
-
-
-@pytest.fixture(scope="module")
-def made(run):
-    return tables.make(run)
+def found(real) -> dict[str, charts.Chart]:
+    return dict(real.charts)
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +39,9 @@ def texts_of(figure) -> list[str]:
     return [artist.get_text() for artist in figure.findobj(Text) if artist.get_visible()]
 
 
-def test_every_chart_is_written_in_every_format(run, made, tmp_path):
-    written = charts.draw_all(run, made, tmp_path)
-    names = ["header", "spectrum"]
-    stems = ["label_survival", *(f"severity_{n}" for n in names), *(f"roc_{n}" for n in names)]
+def test_every_chart_is_written_in_every_format(small, tmp_path):
+    written = charts.draw_all(small, tables.make(small), tmp_path)
+    stems = ["label_survival", "severity_d", "roc_d"]
     assert [path.name for path in written] == [f"{stem}.{form}" for stem in stems for form in ("svg", "png")]
     assert all(path.stat().st_size > 1000 for path in written)
     for path in written[::2]:
@@ -53,9 +49,11 @@ def test_every_chart_is_written_in_every_format(run, made, tmp_path):
     assert not list(tmp_path.glob(".*"))
 
 
-def test_nothing_is_cut_off_and_no_texts_overlap(run):
+def test_nothing_is_cut_off_and_no_texts_overlap(found):
+    heat_maps = ["label_survival", "label_survival_2", "label_survival_3", "watermark_survival"]
+    assert list(found) == [*heat_maps, "severity_header", "severity_spectrum", "roc_header", "roc_spectrum"]
     with style.styled():
-        for chart in charts.draw(run, tables.make(run)):
+        for chart in found.values():
             figure = chart.figure
             renderer = figure.canvas.get_renderer()
             figure.draw(renderer)
@@ -104,17 +102,60 @@ def test_only_the_kinds_asked_for_are_drawn(small, tmp_path):
 
 
 def test_an_unknown_kind_or_format_says_what_there_is(small, tmp_path):
-    with pytest.raises(UserError, match="label_survival, severity, roc"):
+    with pytest.raises(UserError, match="label_survival, watermark_survival, severity, roc"):
         charts.draw_all(small, {}, tmp_path, only=["rock"])
     with pytest.raises(UserError, match="svg, png, pdf"):
         charts.draw_all(small, {}, tmp_path, formats=["gif"])
 
 
-def test_the_heat_map_shows_rates_what_still_declares_and_simulated_channels(run):
-    words = texts_of(draw(run, ["label_survival"])[0].figure)
+def test_the_heat_map_shows_rates_what_still_declares_and_simulated_channels(found):
+    words = texts_of(found["label_survival_2"].figure)
     assert "Noise(sigma=0.05) *" in words
     assert "n/a" in words
     assert any(" / 100" in word for word in words)
+
+
+def test_a_label_in_several_bundles_says_which_and_one_in_a_single_bundle_does_not(found):
+    words = [word for name in ("label_survival", "label_survival_2", "label_survival_3")
+             for word in texts_of(found[name].figure)]  # fmt: skip
+    assert words.count("gb45438") == 3 and words.count("doubao-like") == 2
+    assert "exif" in words and "gb45438-exif" not in words and "metadata" not in words
+
+
+class TestWatermarks:
+    def test_the_chart_shows_bits_detections_and_false_ones_against_chance(self, found):
+        words = texts_of(found["watermark_survival"].figure)
+        assert [words.count(name) for name in ("dwtDct", "dwtDctSvd", "RivaGAN", "doubao-like")] == [2, 1, 1, 1]
+        assert [words.count(name) for name in ("bits", "detected", "false")] == [4, 4, 4]
+        assert "50 %: chance" in words and "no reader" in words
+
+    def test_cells_at_chance_are_hatched_and_no_others(self, real):
+        table = real.tables["watermark_survival"]
+        chance_cells = table["bit_accuracy_low"].le(0.5) & table["bit_accuracy_high"].ge(0.5)
+        hatched = [patch for patch in real.charts["watermark_survival"].figure.findobj(Rectangle) if patch.get_hatch()]
+        assert len(hatched) == chance_cells.sum() > 10
+
+    def test_false_detections_above_the_nominal_rate_are_orange(self, real):
+        table = real.tables["watermark_survival"]
+        loud = table["false_detected_low"] > table["fpr_nominal"]
+        figure = real.charts["watermark_survival"].figure
+        orange = [p for p in figure.findobj(Rectangle) if p.get_facecolor() == to_rgba("#f3b758")]
+        assert len(orange) == loud.sum() > 0
+
+    def test_no_watermark_no_chart(self, small):
+        assert draw(small, ["watermark_survival"]) == []
+
+    def test_many_watermarks_take_several_charts(self, make_run):
+        marks = {f"mark{i}": [(f"mark{i}", "pixels")] for i in range(5)}
+        run = make_run(Spec(people(12, 12), ATTACKS[:1], bundles=marks, kinds=dict.fromkeys(marks, "watermark")))
+        found = draw(run, ["watermark_survival"])
+        assert [chart.name for chart in found] == ["watermark_survival", "watermark_survival_2"]
+
+    @pytest.mark.parametrize(("samples", "said"), [(people(3, 4), ["n 4", "n 3"]), (people(0, 12), ["–"])])
+    def test_a_cell_without_a_rate_says_why(self, make_run, samples, said):
+        spec = Spec(samples, ATTACKS[:1], bundles={"m": [("m", "pixels")]}, kinds={"m": "watermark"})
+        words = texts_of(draw(make_run(spec), ["watermark_survival"])[0].figure)
+        assert all(word in words for word in said)
 
 
 @pytest.mark.parametrize(
@@ -165,10 +206,9 @@ def test_attacks_of_one_severity_are_not_joined(make_run):
     assert "Hollow" in texts_of(figure)[-1] or any("Hollow" in word for word in texts_of(figure))
 
 
-def test_an_inlined_chart_needs_no_style_and_meets_no_other(run):
-    chart = draw(run, ["label_survival"])[0]
+def test_an_inlined_chart_needs_no_style_and_meets_no_other(small):
     with style.styled():
-        svg = style.to_bytes(chart.figure, "svg").decode()
+        svg = style.to_bytes(draw(small, ["severity"])[0].figure, "svg").decode()
     one, two = inline_svg(svg, "c1", "A <title>"), inline_svg(svg, "c2", "B")
     assert "style=" not in one and "<style" not in one and "<?xml" not in one
     ids = [{el.get("id") for el in ET.fromstring(text).iter() if el.get("id")} for text in (one, two)]

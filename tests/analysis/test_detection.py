@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ATTACKS, Sample, Spec, chance, detector, people
+from made_up_runs import ATTACKS, Sample, Spec, chance, detector, people, write
 
 from bench import records
 from bench.analysis import stats
@@ -30,10 +30,10 @@ def known_score(name: str, sample: Sample, attack: str, regime: str) -> float:
     return {"perfect": is_ai, "constant": 0.5, "random": draw, "inverted": -is_ai}[name]
 
 
-@pytest.fixture
-def known(make_run) -> pd.DataFrame:
+@pytest.fixture(scope="module")
+def known(tmp_path_factory) -> pd.DataFrame:
     spec = Spec(people(200, 200, calibration=200, edited=20), detectors=[detector(n) for n in KNOWN], score=known_score)
-    return detector_errors(make_run(spec))
+    return detector_errors(records.load(write(tmp_path_factory.mktemp("known"), spec)))
 
 
 def cell(table: pd.DataFrame, name: str, **where) -> pd.Series:

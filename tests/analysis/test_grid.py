@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Spec, detector, people
+from made_up_runs import Spec, detector, people
 
 from bench.analysis import grid
 from bench.analysis.grid import coverage, failures

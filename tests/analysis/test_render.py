@@ -7,9 +7,11 @@ import io
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_up_runs import Spec, people
 
+from bench.analysis import tables
 from bench.analysis.render import FORMATS, render, to_csv
 from bench.errors import UserError
 
@@ -42,6 +44,7 @@ def test_text_that_a_spreadsheet_would_run_is_defused_and_numbers_are_not():
     assert rows[3][2] == "-1.5"
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\0")), min_size=1, max_size=5))
 def test_csv_gives_any_text_back(texts):
     rows = list(
@@ -81,3 +84,16 @@ def test_an_empty_table_is_its_heading(form):
 def test_an_unknown_format_says_what_there_is():
     with pytest.raises(UserError, match="csv, md, latex, html"):
         render(FRAME, "pdf")
+
+
+def test_a_caption_says_what_the_table_is_over_and_made_with(make_run):
+    run = make_run(Spec(people(2, 2)))
+    for name in tables.TABLES:
+        text = tables.caption(run, name)
+        assert "suite made-up; dataset made-up 1; seed 0; washtest 0.1.0." in text
+    assert "FPR at most 5 % and 1 %" in tables.caption(run, "detector_errors")
+
+
+def test_an_unknown_table_says_what_there_is(make_run):
+    with pytest.raises(UserError, match="label_survival"):
+        tables.make(make_run(Spec(people(2, 2))), ["label_survivals"])

@@ -10,13 +10,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from conftest import ATTACKS, Sample, Spec, chance, detector, people, realistic, write
+from made_up_runs import ATTACKS, Sample, Spec, detector, people
 
 from bench import records
 from bench.analysis import report, style, tables
 from bench.analysis.charts import draw
-from bench.analysis.findings import findings, whole
-from bench.analysis.text import EN, speaker
+from bench.analysis.text import EN
 
 
 def page_of(run) -> str:
@@ -25,18 +24,10 @@ def page_of(run) -> str:
         return report.build(run, made, [report.drawn(chart) for chart in draw(run, made)])
 
 
-def said(run) -> list[str]:
-    return [finding.text.replace("\u00a0", " ") for finding in findings(run, tables.make(run), speaker())]
-
-
 @pytest.fixture(scope="module")
-def run(tmp_path_factory) -> records.Run:
-    return records.load(write(tmp_path_factory.mktemp("real"), realistic(24, detectors=("header", "spectrum"))))
-
-
-@pytest.fixture(scope="module")
-def page(run) -> str:
-    return page_of(run)
+def page(real) -> str:
+    with style.styled():
+        return report.build(real.run, real.tables, [report.drawn(chart) for chart in real.charts.values()])
 
 
 class Checker(HTMLParser):
@@ -120,7 +111,7 @@ def test_every_sentence_is_used_and_every_one_used_exists():
     ]
     code = "\n".join(sources)
     for key in EN:
-        stem = re.match(r"(nav|kind|truth|chart|col)_", key)
+        stem = re.match(r"(nav|kind|truth|chart|col|reads)_", key)
         assert f'"{key}"' in code or f"'{key}'" in code or (stem and f"{stem[1]}_" in code), key
 
 
@@ -128,8 +119,17 @@ def test_the_page_holds_the_header_and_the_numbers(page):
     for text in ("A synthetic run.", "Made-up samples", "washtest run made-up", "2026-01-01T00:01:00Z", "numpy 2.0.0"):
         assert text in page
     assert "calibration: 24 human" in page
-    assert page.count("<svg") == 5
+    assert page.count("<svg") == 8
     assert "threshold frozen at 5" in page
+
+
+def test_watermarks_have_a_section_and_labels_their_bundles(page, make_run):
+    assert 'href="#watermarks"' in page and 'id="watermarks"' in page
+    assert "false, 1\u00a0% promised" in page and "Every watermark and attack" in page
+    assert page.count("<td>doubao-like</td>") > 40 and page.count("<td>gb45438-exif</td>") > 20
+    assert re.search(r"<dt>labels</dt><dd>5</dd></div><div><dt>watermarks</dt><dd>3</dd>", page)
+    plain = page_of(make_run(Spec(people(12, 12), labels=[("iptc", "xmp")], read=lambda *_: "intact")))
+    assert "watermark" not in plain[plain.index("<body") :].lower() and ">bundle</th>" not in plain
 
 
 def test_what_records_hold_stays_text(make_run):
@@ -163,99 +163,3 @@ def test_a_header_with_the_least_in_it_still_has_a_page(make_run):
     run = make_run(Spec(people(12, 12), detectors=[detector("d")], labels=[("iptc", "xmp")]))
     least = {"attacks": run.header["attacks"], "schema_version": 1}
     check(page_of(records.Run(run.folder, least, run.views, run.readings, run.scores)))
-
-
-class TestFindings:
-    def test_a_detector_that_the_header_baseline_matches_is_under_suspicion(self, make_run):
-        def score(name, sample, attack, regime):
-            gap = 3 if name == "header" or regime == "native" else 0
-            return chance(name, sample.id, regime).normal(gap * (sample.truth == "ai"))
-
-        entries = [detector("d"), detector("header", reads="file")]
-        run = make_run(
-            Spec(people(40, 40, calibration=20), detectors=entries, score=score, regimes=("native", "canonical"))
-        )
-        found = said(run)
-        assert found[0].startswith("d may be reading file formats, not pictures (native)")
-        assert found[1].startswith("d may be reading file formats, not pictures (canonical)")
-        assert not any("header may be" in text for text in found)
-
-    def test_a_detector_that_beats_the_baseline_is_not(self, make_run):
-        entries = [detector("d"), detector("header", reads="file")]
-        run = make_run(
-            Spec(people(40, 40, calibration=20), detectors=entries,
-                 score=lambda n, s, a, r: s.truth == "ai" if n == "d" else chance(s.id).random())
-        )  # fmt: skip
-        assert not any("pixels" in text for text in said(run))
-
-    def test_best_and_worst_label_are_named_with_n_and_interval(self, make_run):
-        def read(label, sample, attack):
-            return "intact" if label == "iptc" or attack == "Identity()" else "absent"
-
-        found = said(make_run(Spec(people(0, 20), labels=[("gb45438", "xmp"), ("iptc", "xmp")], read=read)))
-        assert "iptc (xmp) survives best: intact in 100 % of files, averaged over 3 attacks; after Jpeg(quality=90), " \
-            "its best, 100 % [83, 100] of 20." in found  # fmt: skip
-        assert "gb45438 (xmp) is intact after none of the 3 attacks: 0 of 20 files each, at most 17 %." in found
-
-    def test_a_label_lost_from_untouched_files_comes_first(self, make_run):
-        run = make_run(
-            Spec(people(0, 20), labels=[("iptc", "xmp")], read=lambda n, s, a: "absent" if s.id < "a0002" else "intact")
-        )
-        assert said(run)[0].startswith("iptc (xmp) does not read back from every untouched file: 18 of 20 intact")
-
-    def test_a_label_that_is_altered_but_declares_is_told(self, make_run):
-        run = make_run(Spec(people(0, 20), labels=[("iptc", "xmp")], read=lambda n, s, a: "altered"))
-        assert any(
-            "is intact in 0 % [0, 17] but still declares AI in 100 % [83, 100] of 20" in text for text in said(run)
-        )
-
-    def test_false_declarations_are_a_caution(self, make_run):
-        run = make_run(
-            Spec(
-                people(20, 20),
-                labels=[("iptc", "xmp")],
-                read=lambda n, s, a: "present" if s.id == "h0000" else "absent",
-            )
-        )
-        found = said(run)
-        assert (
-            "iptc (xmp) is found on human files that were given none: 1 of 20 after Identity(), 5 % [0.1, 25]." in found
-        )
-
-    def test_clean_and_worst_errors_are_told_per_regime(self, make_run):
-        def score(name, sample, attack, regime):
-            return float(sample.truth == "ai" and "50" not in attack)
-
-        found = said(make_run(Spec(people(20, 20, calibration=20), detectors=[detector("d")], score=score)))
-        assert (
-            "d (native, threshold frozen at 5 % FPR): on untouched files it misses 0 % [0, 17] of 20 AI files and "
-            "flags 0 % [0, 17] of 20 human ones. At worst it misses 100 % [83, 100] of 20, after Jpeg(quality=50)."
-        ) in found
-
-    def test_gaps_are_told(self, make_run):
-        def score(name, sample, attack, regime):
-            return "unavailable" if name == "gone" else float(sample.truth == "ai")
-
-        more = {
-            "planned": [{"kind": "detector", "subject": "gone", "attack": "Identity()", "regime": "native", "n": 50}]
-        }
-        run = make_run(
-            Spec(people(12, 12, calibration=30), detectors=[detector("d"), detector("gone")], score=score, header=more)
-        )
-        found = said(run)
-        assert (
-            "No threshold at 1 % FPR for any detector: it takes 100 human calibration scores, there are 0-30." in found
-        )
-        assert "26 of 50 planned views, readings and scores are not in the records." in found
-        assert any(text.startswith("gone could not run on this machine in 96 of 50") for text in found)
-
-    def test_an_empty_run_has_nothing_to_say(self, make_run):
-        assert said(make_run(Spec([]))) == []
-
-
-@pytest.mark.parametrize(
-    ("share", "text"),
-    [(0, "0"), (1, "1"), (0.004, "0.4"), (0.0001, "<0.1"), (0.996, "99.6"), (0.99999, ">99.9"), (0.5, "50")],
-)
-def test_percentages_never_round_to_none_or_all(share, text):
-    assert whole(share) == ("100" if share == 1 else text)

@@ -120,11 +120,13 @@ class TestAuc:
         truth = [0] * len(human) + [1] * len(ai)
         assert stats.auc(human, ai)[0] == pytest.approx(roc_auc_score(truth, np.concatenate([human, ai])))
 
+    @settings(max_examples=40, deadline=None)
     @given(SCORES, SCORES)
     def test_does_not_change_under_a_rising_function(self, human, ai):
         bent = stats.auc(np.exp(human / 3), np.exp(ai / 3))
         assert stats.auc(human, ai) == pytest.approx(bent, nan_ok=True)
 
+    @settings(max_examples=40, deadline=None)
     @given(SCORES, SCORES)
     def test_turns_over_with_the_classes(self, human, ai):
         auc, low, high = stats.auc(human, ai)

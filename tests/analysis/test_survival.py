@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ATTACKS, Sample, Spec, people
+from made_up_runs import ATTACKS, Sample, Spec, people
 
 from bench.analysis import stats
-from bench.analysis.survival import STATES, label_false_positives, label_states, label_survival
+from bench.analysis.survival import STATES, bundles_to_name, label_false_positives, label_states, label_survival
 
 DESIGNED = (
     "label, position, mime, attack, attack_family, severity, channel, n, intact, altered, broken, residue, absent, "
@@ -35,7 +35,7 @@ def row_of(table: pd.DataFrame, **where) -> pd.Series:
 
 def test_columns_are_the_designs_in_its_order(make_run):
     table = label_survival(make_run(Spec(people(2, 4), labels=LABELS)))
-    assert list(table.columns)[: len(DESIGNED)] == DESIGNED
+    assert list(table.columns) == [*DESIGNED, "bundle"]
 
 
 def test_rates_leave_out_what_is_no_verdict_and_keep_errors(make_run):
@@ -78,6 +78,39 @@ def test_rows_follow_the_order_of_labels_and_attacks_in_the_header(make_run):
     assert list(dict.fromkeys(table["mime"])) == ["*", "image/jpeg"]
 
 
+def test_a_label_is_counted_apart_in_each_bundle_it_was_written_in(make_run):
+    bundles = {"gb45438-exif": [("gb45438", "exif")], "doubao-like": [("gb45438", "xmp")]}
+    run = make_run(Spec(people(3, 6), labels=LABELS, bundles=bundles, read=by_number("intact", "absent")))
+    table = label_survival(run)
+    found = list(table[["label", "position", "bundle"]].drop_duplicates().itertuples(index=False, name=None))
+    assert found == [
+        ("gb45438", "xmp", "metadata"), ("gb45438", "xmp", "doubao-like"), ("c2pa", "jumbf", "metadata"),
+        ("gb45438", "exif", "gb45438-exif"),
+    ]  # fmt: skip
+    assert set(table["n"]) == {6}
+    assert len(label_states(run)) == len(table) * len(STATES)
+    named = {subject: name for subject, name in bundles_to_name(table).items() if name}
+    assert named == {("gb45438", "xmp", "doubao-like"): "doubao-like"}
+    # Human files stand in no bundle, and each label is looked for in them once.
+    assert set(label_false_positives(run)["n"]) == {3}
+
+
+def test_watermarks_have_a_table_of_their_own_and_visible_labels_do_not(make_run):
+    bundles = {"m": [("m", "pixels")], "visible": [("visible", "corner")]}
+    spec = Spec(people(12, 12), labels=LABELS, bundles=bundles, kinds={"m": "watermark", "visible": "visible"})
+    run = make_run(spec)
+    for table in (label_survival(run), label_states(run), label_false_positives(run)):
+        assert set(table["label"]) == {"gb45438", "c2pa", "visible"}
+
+
+def test_a_header_without_kinds_holds_metadata_only(make_run):
+    run = make_run(Spec(people(12, 12), labels=LABELS))
+    before = label_survival(run)
+    for label in run.header["labels"]:
+        del label["kind"]
+    pd.testing.assert_frame_equal(label_survival(run), before)
+
+
 def test_a_file_that_could_not_be_opened_counts_in_the_pooled_row(make_run):
     samples = [Sample("a0", "ai", mime=None), Sample("a1", "ai")]
     run = make_run(
@@ -115,6 +148,6 @@ def test_declarations_on_human_files_are_false_positives(make_run):
 @pytest.mark.parametrize("samples", [[], people(5, 0)])
 def test_without_labelled_files_the_tables_are_empty_and_whole(make_run, samples):
     run = make_run(Spec(samples, labels=LABELS))
-    assert list(label_survival(run).columns) == DESIGNED
+    assert list(label_survival(run).columns) == [*DESIGNED, "bundle"]
     assert len(label_survival(run)) == len(label_states(run)) == 0
     assert len(label_false_positives(run)) == (8 if samples else 0)

@@ -51,7 +51,9 @@
     const shown = document.createElement("output");
     tools.append(input, shown);
     box.prepend(tools);
-    const texts = rows.map((row) => [...row.cells].map((cell) => cell.textContent).join(" ").toLowerCase());
+    // Names are searched, not figures: "50" asks for an attack of that setting, not for a rate.
+    const named = (cell) => !cell.classList.contains("n");
+    const texts = rows.map((row) => [...row.cells].filter(named).map((cell) => cell.textContent).join(" ").toLowerCase());
     input.addEventListener("input", () => {
       const asked = input.value.toLowerCase().split(/\s+/).filter(Boolean);
       let count = 0;

@@ -1,0 +1,58 @@
+"""Files that are there whole or not at all, and one clear line when a disk refuses them."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.errors import UserError
+
+
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turn the operating system's refusals to write below a folder into one clear line."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            mend = "free some space and run the same command again: it goes on where it stopped"
+            raise UserError(f"no space left on the disk of {folder}; {mend}") from None
+        raise UserError(f"{folder} cannot be written ({error.strerror or error}); choose another --out") from None
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path``; renamed onto it when the block ends well, removed when it does not."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield temporary
+        descriptor = os.open(temporary, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_whole(path: Path, content: bytes | str) -> None:
+    """Write a file through a temporary one beside it; its folder is made where it is missing.
+
+    Args:
+        path: of the file.
+        content: text is written as UTF-8 with the line ends it has.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    with writing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            # A name that is no UTF-8 becomes an escape, which JSON reads back.
+            data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
+            temporary.write_bytes(data)

@@ -1,0 +1,51 @@
+"""ONNX models of watermarks: one session for each file and process, or a word on what is missing."""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import TYPE_CHECKING, Any
+
+from bench import weights
+from bench.errors import Unavailable
+from bench.tools import package_version
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def missing(name: str) -> str:
+    """The command that gets what these weights still need, or "" when they can run (digests not checked)."""
+    if package_version("onnxruntime", "onnxruntime-gpu") is None:
+        return "pip install 'washtest[neural]'"
+    pinned = weights.named(name)
+    found = all(weights.locate(pinned, file) for file in pinned.files)
+    return "" if found else f"washtest weights fetch {name}"
+
+
+def run(name: str, file: str, *inputs: np.ndarray) -> np.ndarray:
+    """The first output of a model for these inputs, in the order in which it declares them.
+
+    Raises:
+        Unavailable: ``E_PACKAGE_MISSING``, or as ``weights.path``.
+    """
+    session = _session(str(weights.path(name, file)), os.getpid())
+    names = [declared.name for declared in session.get_inputs()]
+    output: np.ndarray = session.run(None, dict(zip(names, inputs, strict=True)))[0]
+    return output
+
+
+@functools.lru_cache(maxsize=8)
+def _session(path: str, process: int) -> Any:
+    """A session; one for each process, since its threads do not survive a fork."""
+    try:
+        import onnxruntime
+    except ImportError:
+        raise Unavailable(
+            "E_PACKAGE_MISSING", "onnxruntime is not installed; run: pip install 'washtest[neural]'"
+        ) from None
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    # Workers of a run ask for one thread in the usual way, which onnxruntime itself does not look at.
+    options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or 0)
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

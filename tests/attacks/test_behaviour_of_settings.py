@@ -1,0 +1,139 @@
+"""An attack's settings are its name: readable back, checked, and one spelling each."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attacks import ATTACKS
+from attacks.base import Attack, Identity
+from attacks.chain import Chain
+from attacks.geometry import FILTERS, Crop, Resize
+from attacks.recompress import SUBSAMPLINGS, Jpeg, Png, WebP
+from attacks.reexport import OpenCVSave, PillowSave
+from attacks.regenerate import Resynthesise
+from attacks.screenshot import Screenshot
+from attacks.tone import Blur, Noise
+from bench.harness import registry
+
+CLASSES = (
+    Identity,
+    Png,
+    Jpeg,
+    WebP,
+    PillowSave,
+    OpenCVSave,
+    Resize,
+    Crop,
+    Blur,
+    Noise,
+    Screenshot,
+    Resynthesise,
+    Chain,
+)
+NAMES = {kind.__name__: kind for kind in CLASSES}
+
+
+def number(low: float, high: float) -> st.SearchStrategy[float]:
+    return st.floats(low, high, allow_nan=False)
+
+
+SIMPLE = st.one_of(
+    st.just(Identity()),
+    st.just(OpenCVSave()),
+    st.builds(Png, st.integers(0, 9)),
+    st.builds(Jpeg, st.integers(1, 100), st.sampled_from(SUBSAMPLINGS), st.booleans()),
+    st.builds(WebP, st.integers(1, 100)),
+    st.builds(PillowSave, st.booleans()),
+    st.builds(Resize, number(0.01, 4), st.sampled_from(FILTERS)),
+    st.builds(Crop, number(0, 0.49)),
+    st.builds(Blur, number(0.1, 50)),
+    st.builds(Noise, number(0.001, 1)),
+    st.builds(
+        Screenshot,
+        st.integers(0, 8192),
+        st.integers(1, 4),
+        st.booleans(),
+        st.booleans(),
+        st.sampled_from(["png", "jpeg"]),
+    ),
+    st.builds(Resynthesise, number(0, 0.5), number(0.1, 1), number(0, 2)),
+)
+ANY = st.recursive(
+    SIMPLE, lambda inner: st.builds(Chain, st.lists(inner, min_size=1, max_size=3).map(tuple)), max_leaves=4
+)
+
+
+def test_every_registered_attack_is_tried_here() -> None:
+    assert {type(attack) for attack in ATTACKS} == set(CLASSES)
+
+
+@given(ANY)
+def test_name_reads_back_as_the_same_attack(attack: Attack) -> None:
+    again = eval(repr(attack), dict(NAMES))
+    assert again == attack
+    assert repr(again) == repr(attack)
+    assert hash(again) == hash(attack)
+    assert registry.attack(repr(attack)) == attack
+
+
+@given(ANY)
+def test_attack_says_where_it_stands(attack: Attack) -> None:
+    assert isinstance(attack.family, str) and attack.family
+    assert isinstance(attack.axis, str) and attack.axis
+    assert np.isfinite(attack.severity) and attack.severity >= 0
+    assert attack.channel.startswith(("real:", "simulated:"))
+    assert len(attack.channel.partition(":")[2]) > 2
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Jpeg(quality=0), "quality must be in 1..100, got 0"),
+        (lambda: Jpeg(quality=101), "quality must be in 1..100, got 101"),
+        (lambda: WebP(quality=0), "quality must be in 1..100, got 0"),
+        (lambda: Png(compression=10), "compression must be in 0..9, got 10"),
+        (lambda: Resize(scale=0), "scale must be in 0.01..4, got 0"),
+        (lambda: Crop(edge=0.5), "edge must be in 0..0.49, got 0.5"),
+        (lambda: Blur(sigma=0.05), "sigma must be in 0.1..50, got 0.05"),
+        (lambda: Blur(sigma=float("nan")), "sigma must be in 0.1..50, got nan"),
+        (lambda: Noise(sigma=2), "sigma must be in 0.001..1, got 2"),
+        (lambda: Screenshot(width=-1), "width must be in 0..8192, got -1"),
+        (lambda: Screenshot(dpr=0), "dpr must be in 1..4, got 0"),
+        (lambda: Screenshot(format="gif"), "format must be png or jpeg, got 'gif'"),
+        (lambda: Resynthesise(sigma=0.6), "sigma must be in 0..0.5, got 0.6"),
+        (lambda: Resize(filter="sinc"), "filter must be one of nearest, linear, cubic, area, lanczos4, got 'sinc'"),
+        (lambda: Jpeg(subsampling="4:1:1"), "subsampling must be one of 4:4:4, 4:2:2, 4:2:0, got '4:1:1'"),
+        (lambda: Jpeg(quality=50.5), "quality must be a whole number, got 50.5"),
+        (lambda: Jpeg(quality="50"), "quality must be a whole number, got '50'"),
+        (lambda: Jpeg(quality=True), "quality must be a whole number, got True"),
+        (lambda: Jpeg(progressive="no"), "progressive must be True or False, got 'no'"),
+        (lambda: Blur(sigma="wide"), "sigma must be a number, got 'wide'"),
+        (lambda: Resize(filter=3), "filter must be a text, got 3"),
+        (lambda: Chain(attacks=()), "attacks must be a tuple of one or more attacks, got ()"),
+        (lambda: Chain(attacks=Blur()), "attacks must be a tuple of one or more attacks, got Blur(sigma=1.0)"),
+        (
+            lambda: Chain(attacks=(Blur(), 5)),
+            "attacks must be a tuple of one or more attacks, got (Blur(sigma=1.0), 5)",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_wrong_parameter_is_refused_in_so_many_words(make, message: str) -> None:
+    with pytest.raises(ValueError) as raised:
+        make()
+    assert str(raised.value) == message
+
+
+def test_setting_has_one_name_however_it_is_spelt() -> None:
+    assert repr(Blur(sigma=1)) == repr(Blur(sigma=np.float64(1))) == repr(Blur(1.0)) == "Blur(sigma=1.0)"
+    assert repr(Jpeg(np.int64(50))) == "Jpeg(quality=50)"
+    assert repr(Jpeg(50, progressive=True)) == "Jpeg(quality=50, progressive=True)"
+    assert repr(Identity()) == "Identity()"
+
+
+def test_setting_cannot_be_changed_afterwards() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Jpeg().quality = 5  # type: ignore[misc]
