@@ -205,7 +205,7 @@ def _read_shard(path: Path, table: str) -> pd.DataFrame:
     try:
         data = pq.read_table(path, columns=columns, read_dictionary=texts, page_checksum_verification=True)
         frame: pd.DataFrame = data.to_pandas()
-    except (OSError, pa.ArrowInvalid, KeyError) as error:
+    except (OSError, pa.ArrowException, ValueError, KeyError) as error:  # a damaged footer gives any of them
         raise UserError(f"{path} cannot be read ({error}); run the suite again to recompute it") from None
     return frame
 
