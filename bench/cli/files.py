@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.cli.common import json_option, print_json, print_rows
-from bench.errors import CodedError, UserError, unknown
+from bench.errors import CodedError, UserError, coded, unknown
 
 if TYPE_CHECKING:
     from bench.labels.base import Claim
@@ -70,7 +70,10 @@ def attack(spec: str, source: Path, target: Path, seed: int, as_json: bool) -> N
 
     chosen = registry.attack(spec)
     media = _read(source)
-    attacked = chosen(media, generator_for(seed, media.sha256, repr(chosen)))
+    try:
+        attacked = chosen(media, generator_for(seed, media.sha256, repr(chosen)))
+    except Exception as error:  # a plug-in's attack may raise anything
+        raise coded(error) from None
     _save(attacked, target, repr(chosen))
     width, height = attacked.size
     facts = {"file": str(target), "attack": repr(chosen), "channel": chosen.channel, "mime": attacked.mime}

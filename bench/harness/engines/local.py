@@ -38,6 +38,8 @@ def pin_threads() -> None:
     """One thread per library in this process and its children; call before numpy is imported."""
     for name in THREAD_VARIABLES:
         os.environ.setdefault(name, "1")
+    # OpenCV prints what it also raises or returns, over the progress bar; every failure is a row with its code.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 
 
 @dataclass
