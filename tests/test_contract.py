@@ -13,9 +13,11 @@ import bench.labels
 from attacks import ATTACKS
 from bench.checks import Check, checks_for
 from bench.detectors import DETECTORS
-from bench.labels import LABELS
+from bench.labels import BUNDLES, LABELS
 
-ENTRIES = (*ATTACKS, *LABELS, *DETECTORS)
+#: Labels that bundles write in other places or shapes than the registered instance of their class.
+VARIANTS = {label for bundle in BUNDLES.values() for label in bundle} - set(LABELS)
+ENTRIES = (*ATTACKS, *LABELS, *sorted(VARIANTS, key=repr), *DETECTORS)
 CHECKS = [check for entry in ENTRIES for check in checks_for(entry)]
 #: Detectors that are not registered because they need something of the user's to exist.
 NEED_AN_ARGUMENT = {"CallableDetector"}

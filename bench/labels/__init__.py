@@ -30,6 +30,9 @@ METADATA: tuple[Label, ...] = tuple(label for label in LABELS if not touches_pix
 BUNDLES: dict[str, tuple[Label, ...]] = {
     # C2PA is signed last: its hash covers the others.
     "metadata": (GB45438(), IPTC(), C2PA()),
+    # One label per file (GB 45438-2025, 6.1 c), so its other places have copies of their own.
+    "gb45438-exif": (GB45438(position="exif"),),
+    "gb45438-png-text": (GB45438(position="png-text"),),
     "c2pa": (C2PA(),),
     "c2pa-ingredient": (C2PA(style="ingredient"),),
     "c2pa-composite": (C2PA(style="composite"),),

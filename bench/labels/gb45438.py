@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bench import containers
-from bench.containers import jpeg, png, tiff
+from bench.containers import jpeg, png, tiff, tiff_edit
 from bench.errors import CodedError, coded
 from bench.labels import annex_e, xmp, xmp_edit
 from bench.labels.base import Claim, Reading, State
@@ -38,6 +38,16 @@ class Found(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+#: Where it is written, and into which formats.
+POSITIONS: dict[str, tuple[str, ...]] = {
+    "xmp": tuple(xmp_edit.WRITABLE),
+    "exif": ("image/jpeg", "image/png", "image/webp"),
+    "png-text": ("image/png",),
+}
+#: Character code of an ASCII UserComment (EXIF 2.32, 4.6.5).
+_ASCII = b"ASCII\0\0\0"
+
+
 @dataclass
 class _Search:
     """What one file was found to hold."""
@@ -51,14 +61,16 @@ class GB45438:
     """The label of GB 45438-2025 Annex E.
 
     Args:
-        position: where it is written; only ``xmp``.
+        position: where it is written. ``xmp``: property ``TC260:AIGC``. ``exif``: UserComment, and ``png-text``: tEXt
+            with the keyword ``AIGC``; these two are the image guide's alternatives (TC260-PG-20259A, Annex B), with
+            the value wrapped in ``{"AIGC": ...}``. Reading looks everywhere, whatever the position.
     """
 
     position: str = "xmp"
 
     def __post_init__(self) -> None:
-        if self.position != "xmp":
-            raise ValueError(f"position must be xmp, got {self.position!r}")
+        if self.position not in POSITIONS:
+            raise ValueError(f"position must be one of {', '.join(POSITIONS)}, got {self.position!r}")
 
     @property
     def name(self) -> str:
@@ -66,8 +78,8 @@ class GB45438:
         return "gb45438"
 
     def applies(self, mime: str) -> bool:
-        """JPEG, PNG and WebP."""
-        return mime in xmp_edit.WRITABLE
+        """As XMP: every format that XMP is written into; as EXIF: JPEG, PNG, WebP; as PNG text: PNG."""
+        return mime in POSITIONS[self.position]
 
     def expected(self, claim: Claim) -> dict[str, str]:
         """The seven members; on the first write the propagator is the producer (Annex E)."""
@@ -82,13 +94,22 @@ class GB45438:
         }
 
     def write(self, media: Media, claim: Claim) -> Media:
-        """The same file with the label in its XMP packet; the rest of the packet stays.
+        """The same file with the label at its position; what else is there stays.
 
         Raises:
             CodedError: ``E_NOT_APPLICABLE`` for another format, ``E_CLAIM`` for a value that Annex E does not allow,
                 ``E_METADATA`` when the packet that is there cannot be parsed, or as ``containers.set_xmp``.
         """
-        return xmp_edit.write(media, NAMESPACE, PREFIX, {PROPERTY: annex_e.serialise(self.expected(claim))})
+        value = annex_e.serialise(self.expected(claim))
+        if self.position == "xmp":
+            return xmp_edit.write(media, NAMESPACE, PREFIX, {PROPERTY: value})
+        if not self.applies(media.mime):
+            raise CodedError("E_NOT_APPLICABLE", f"{self.position} is not written into {media.mime}")
+        wrapped = f'{{"AIGC":{value}}}'
+        if self.position == "png-text":
+            return media.spliced(containers.set_text(media.data, "AIGC", wrapped))
+        comment = tiff_edit.Value(tiff_edit.UNDEFINED, _ASCII + wrapped.encode("ascii"))
+        return media.spliced(containers.set_exif_fields(media.data, {}, {tiff.USER_COMMENT: comment}))
 
     def read(self, media: Media) -> Reading:
         """The label wherever the file holds it, the standard's own place first."""

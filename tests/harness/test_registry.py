@@ -61,7 +61,7 @@ def test_attack_is_built_from_its_text(text: str, attack: object) -> None:
             "gb4538",
             "unknown label 'gb4538'. Did you mean gb45438? Available: gb45438, iptc, c2pa,",
         ),
-        (registry.label, "GB45438(position='exif')", "position must be xmp, got 'exif'"),
+        (registry.label, "GB45438(position='iptc')", "position must be one of xmp, exif, png-text, got 'iptc'"),
         (
             registry.detector,
             "spectrm",

@@ -261,6 +261,6 @@ def test_a_bomb_in_the_labels_own_place_is_an_error(png_media: Media) -> None:
         assert (reading.state, reading.code) == ("error", "E_METADATA")
 
 
-def test_only_the_xmp_position_is_written() -> None:
-    with pytest.raises(ValueError, match="position must be xmp, got 'exif'"):
-        GB45438(position="exif")
+def test_an_unknown_position_is_refused() -> None:
+    with pytest.raises(ValueError, match="position must be one of xmp, exif, png-text, got 'iptc'"):
+        GB45438(position="iptc")

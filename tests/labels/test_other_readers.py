@@ -56,6 +56,25 @@ def test_exiftool_reads_both_labels_and_finds_nothing_wrong(labelled: Path, plai
     assert warnings(labelled) == warnings(plain_file)
 
 
+@needs_exiftool
+@pytest.mark.parametrize(("position", "tag"), [("exif", "ExifIFD:UserComment"), ("png-text", "PNG:Aigc")])
+def test_exiftool_reads_the_alternative_places(position: str, tag: str, plain_file: Path, claim: Claim) -> None:
+    label, media = GB45438(position=position), Media.read(plain_file)
+    if not label.applies(media.mime):
+        pytest.skip(f"{position} is no place in {media.mime}")
+    plain_file.write_bytes(label.write(media, claim).data)
+    (tags,) = json.loads(run("exiftool", "-j", "-G1", "-a", "-all", plain_file))
+    found = {key.lower(): value for key, value in tags.items()}[tag.lower()]
+    wrapped = found if isinstance(found, dict) else json.loads(found)
+    assert wrapped == {"AIGC": label.expected(claim)}
+    reading = label.read(Media.read(plain_file))
+    assert (reading.position, reading.conformance, graded(reading, label.expected(claim)).state) == (
+        position,
+        (),
+        "intact",
+    )
+
+
 @needs_exiv2
 def test_exiv2_reads_both_labels(labelled: Path, claim: Claim) -> None:
     if labelled.suffix == ".gif":
