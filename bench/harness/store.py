@@ -19,7 +19,7 @@ from bench.files import replacing, write_whole, writing
 from bench.records import TABLES, shard_files
 
 #: A shard is closed after so many views or so many seconds, whichever comes first.
-SHARD_VIEWS, SHARD_SECONDS = 5000, 10.0
+SHARD_VIEWS, SHARD_SECONDS = 1000, 10.0
 
 
 class Store:
