@@ -203,7 +203,8 @@ def check_writes_what_it_reads(label: Label) -> None:
     for mime in _carried(label):
         media = encoded(mime, touches_pixels(label))
         written = label.write(media, CLAIM)
-        reading = graded(label.read(written), label.expected(CLAIM))
+        found = label.read(written)
+        reading = graded(found, label.expected(CLAIM), found.conformance)
         pixels = Media(written.data, mime).pixels()
         if touches_pixels(label):
             assert reading.state in ("intact", "altered") and reading.declares_ai, f"{label!r} in {mime}: {reading}"
@@ -227,7 +228,9 @@ def check_writing_twice_leaves_one(label: Label) -> None:
     other = Claim(producer="another", produce_id="2", source_type=AI_SOURCE_TYPES[1])
     for mime in () if touches_pixels(label) else _carried(label):
         twice = label.write(label.write(encoded(mime), other), CLAIM)
-        reading = graded(label.read(twice), label.expected(CLAIM))
+        found = label.read(twice)
+        once = label.read(label.write(encoded(mime), CLAIM))
+        reading = graded(found, label.expected(CLAIM), once.conformance)
         assert reading.state == "intact", f"{label!r} written twice into {mime}: {reading}"
 
 

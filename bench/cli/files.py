@@ -12,7 +12,7 @@ from bench.cli.common import json_option, print_json, print_rows
 from bench.errors import CodedError, UserError, coded, unknown
 
 if TYPE_CHECKING:
-    from bench.labels.base import Claim
+    from bench.labels.base import Claim, Reading
     from bench.media import Media
 
 in_argument = click.argument("source", metavar="IN", type=click.Path(path_type=Path))
@@ -23,32 +23,50 @@ out_argument = click.argument("target", metavar="OUT", type=click.Path(path_type
 @click.argument("scheme")
 @in_argument
 @out_argument
-@click.option("--position", default="", help="Where in the file, e.g. xmp. [default: the scheme's first]")
+@click.option("--position", default="", help="Where in the file, e.g. exif. [default: the first that the format has]")
 @click.option("--claim", "claim_file", type=click.Path(path_type=Path), help="JSON file with the claim's fields.")
 @json_option
 def label(scheme: str, source: Path, target: Path, position: str, claim_file: Path | None, as_json: bool) -> None:
-    """Write a label of SCHEME (gb45438, iptc) into a copy of a file; its coded picture is not touched.
+    """Write a label, or a bundle of labels as one provider writes them, into a copy of a file.
+
+    SCHEME is a name of `washtest list labels` (gb45438, iptc, c2pa, exif, parameters, a watermark), one with its
+    settings, or a bundle of `washtest list bundles` (metadata, doubao-like, ...). The coded picture is not touched,
+    except by marks that stand in it. What was written is read back and shown.
 
     \b
     Examples:
       washtest label gb45438 in.jpg out.jpg
+      washtest label gb45438 in.jpg out.jpg --position exif
       washtest label iptc in.png out.png --claim claim.json
-    The claim's fields: label, producer, produce_id, source_type, system.
+      washtest label 'Parameters(style="comfyui")' in.png out.png
+      washtest label doubao-like in.png out.png --json
+    The claim's fields: label, producer, produce_id, source_type, system, prompt, message.
     """
     from bench.harness import registry
+    from bench.labels import BUNDLES, at_position, read_all, write_bundle
 
-    chosen = registry.label(scheme)
-    if position and position != chosen.position:
-        raise unknown(f"position of {scheme}", position, [chosen.position])
-    written = chosen.write(_read(source), _claim(claim_file))
-    _save(written, target, scheme)
-    reading = chosen.read(written)
-    if as_json:
-        print_json(
-            {"file": str(target), "label": reading.label, "position": reading.position, "fields": reading.fields}
-        )
+    media = _read(source)
+    if scheme in BUNDLES:
+        if position:
+            raise UserError(f"{scheme} is a bundle: its labels have their positions; leave --position out")
+        written = [one for one in BUNDLES[scheme] if one.applies(media.mime)]
+        if BUNDLES[scheme] and not written:
+            raise CodedError("E_NOT_APPLICABLE", f"{media.mime} has no place for a label of {scheme}")
     else:
-        print_rows(("file", "label", "position", "state"), [(target, reading.label, reading.position, reading.state)])
+        written = [at_position(registry.label(scheme), position, media.mime)]
+        if not written[0].applies(media.mime):
+            raise CodedError(
+                "E_NOT_APPLICABLE", f"{media.mime} has no place for {scheme}{f' at {position}' if position else ''}"
+            )
+    labelled = write_bundle(media, written, _claim(claim_file))
+    _save(labelled, target, scheme)
+    readings = read_all(labelled, written)
+    if as_json:
+        entry: dict[str, Any] = {"file": str(target), "mime": labelled.mime, "sha256": labelled.sha256}
+        print_json(entry | {"readings": [_as_json(reading) for reading in readings]})
+    else:
+        rows = [(target, r.label, r.position, r.state, "; ".join(r.conformance)) for r in readings]
+        print_rows(("file", "label", "position", "state", "detail"), rows)
 
 
 @click.command()
@@ -112,19 +130,7 @@ def inspect(paths: tuple[Path, ...], watermarks: bool, as_json: bool) -> None:
             continue
         entry |= {"mime": media.mime, "sha256": media.sha256}
         for reading in read_all(media, readers):
-            entry["readings"].append(
-                {
-                    "label": reading.label,
-                    "position": reading.position,
-                    "state": reading.state,
-                    "declares_ai": reading.declares_ai,
-                    "integrity": reading.integrity,
-                    "credential": reading.credential,
-                    "fields": reading.fields,
-                    "conformance": list(reading.conformance),
-                    "error": f"{reading.code}: {reading.detail}" if reading.code else "",
-                }
-            )
+            entry["readings"].append(_as_json(reading))
             failed |= reading.state == "error"
         found.append(entry)
     if as_json:
@@ -188,6 +194,20 @@ def detect(detector: str, paths: tuple[Path, ...], folder: Path | None, as_json:
         raise click.exceptions.Exit(1)
 
 
+def _as_json(reading: Reading) -> dict[str, Any]:
+    return {
+        "label": reading.label,
+        "position": reading.position,
+        "state": reading.state,
+        "declares_ai": reading.declares_ai,
+        "integrity": reading.integrity,
+        "credential": reading.credential,
+        "fields": reading.fields,
+        "conformance": list(reading.conformance),
+        "error": f"{reading.code}: {reading.detail}" if reading.code else "",
+    }
+
+
 def _read(path: Path) -> Media:
     from bench.media import Media
 
@@ -223,7 +243,10 @@ def _claim(path: Path | None) -> Claim:
         raise UserError(f"{path} must be a JSON object of texts, with any of {', '.join(known)}")
     if extra := next((name for name in values if name not in known), None):
         raise unknown("claim field", extra, known)
-    return Claim(**values)
+    try:
+        return Claim(**values)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
 COMMANDS = (inspect, label, attack, detect)

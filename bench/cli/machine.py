@@ -8,14 +8,14 @@ import click
 
 from bench.cli.common import json_option, print_json, print_rows
 
-KINDS = ("attacks", "labels", "detectors", "suites", "datasets")
+KINDS = ("attacks", "labels", "bundles", "detectors", "suites", "datasets")
 
 
 @click.command("list")
 @click.argument("kind", type=click.Choice(KINDS))
 @json_option
 def list_(kind: str, as_json: bool) -> None:
-    """List attacks, labels, detectors, suites or datasets.
+    """List attacks, labels, bundles of labels, detectors, suites or datasets.
 
     \b
     Examples:
@@ -25,6 +25,7 @@ def list_(kind: str, as_json: bool) -> None:
     rows = {
         "attacks": _attacks,
         "labels": _labels,
+        "bundles": _bundles,
         "detectors": _detectors,
         "suites": _suites,
         "datasets": _datasets,
@@ -57,6 +58,18 @@ def _labels() -> list[dict[str, Any]]:
     for label in LABELS:
         missing = getattr(label, "missing", str)()
         rows.append(_row(label.name, label.position, "embedded writer and reader", not missing, missing))
+    return rows
+
+
+def _bundles() -> list[dict[str, Any]]:
+    from bench.labels import BUNDLES
+    from bench.labels.profiles import PROFILES
+
+    rows = []
+    for name, labels in BUNDLES.items():
+        missing = next((m for label in labels if (m := getattr(label, "missing", str)())), "")
+        kind = "provider profile" if name in PROFILES else "bundle"
+        rows.append(_row(name, kind, ", ".join(map(repr, labels)), not missing, missing))
     return rows
 
 

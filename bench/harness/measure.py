@@ -83,7 +83,7 @@ def _measure_group(
             labelled = base.spliced(labelled.data)
         # A watermark's decoder always gives bits: on unmarked files they are held against the same message.
         compared = [label for label in readers if label.applies(base.mime) and (written or touches_pixels(label))]
-        expected = {label: label.expected(claim) for label in compared}
+        expected = {label: (label.expected(claim), _violations(label, labelled)) for label in compared}
     except Exception as error:
         for view in views:
             _add_failed(rows, bench, sample, view, media.mime, error)
@@ -161,9 +161,24 @@ def _add_failed(
         rows["scores"].append({"key": view.key, "detector": detector.info.name, "status": status} | why)
 
 
+def _violations(label: Label, media: Media) -> tuple[str, ...]:
+    """What a label breaks of its standard as it is written; no attack broke that."""
+    if touches_pixels(label):
+        return ()
+    try:
+        return tuple(label.read(media).conformance)
+    except Exception:  # it says so itself in every row of the reader
+        return ()
+
+
 def _read(
-    view: PlannedView, label: Label, media: Media, written: bool, expected: dict[str, str] | None
+    view: PlannedView,
+    label: Label,
+    media: Media,
+    written: bool,
+    expected: tuple[dict[str, str], tuple[str, ...]] | None,
 ) -> dict[str, Any]:
+    """The row of one reader, graded against the fields written and the violations that these had from the start."""
     start = time.perf_counter()
     if written and expected is None:
         reading = Reading(label.name, label.position, "not_applicable")
@@ -173,7 +188,7 @@ def _read(
             if not isinstance(reading, Reading):
                 raise CodedError("E_READING", f"{label.name} returned {reading!r}, which is no Reading")
             if expected is not None:
-                reading = graded(reading, expected)
+                reading = graded(reading, *expected)
         except Exception as error:  # a reader must not raise; one that does has failed, not found nothing
             failure = coded(error)
             reading = Reading(label.name, label.position, state_of(failure), code=failure.code, detail=failure.detail)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, cast
 
+from bench.errors import UserError, unknown
 from bench.labels.base import Claim, Label, Reading, touches_pixels
 from bench.labels.c2pa import C2PA
+from bench.labels.exif import ExifSignature
 from bench.labels.gb45438 import GB45438
 from bench.labels.iptc import IPTC
+from bench.labels.parameters import Parameters
+from bench.labels.profiles import PROFILES
 from bench.labels.watermarks import BlindWatermark, DwtDct, DwtDctSvd, RivaGan, TrustMark
 from bench.media import Media
 
@@ -16,6 +22,8 @@ LABELS: tuple[Label, ...] = (
     GB45438(),
     IPTC(),
     C2PA(),
+    ExifSignature(),
+    Parameters(),
     DwtDct(),
     DwtDctSvd(),
     BlindWatermark(),
@@ -28,7 +36,7 @@ METADATA: tuple[Label, ...] = tuple(label for label in LABELS if not touches_pix
 
 #: Labels that are written together, in the order of writing.
 BUNDLES: dict[str, tuple[Label, ...]] = {
-    # C2PA is signed last: its hash covers the others.
+    # The labels that a standard or a law describes. C2PA is signed last: its hash covers the others.
     "metadata": (GB45438(), IPTC(), C2PA()),
     # One label per file (GB 45438-2025, 6.1 c), so its other places have copies of their own.
     "gb45438-exif": (GB45438(position="exif"),),
@@ -36,6 +44,8 @@ BUNDLES: dict[str, tuple[Label, ...]] = {
     "c2pa": (C2PA(),),
     "c2pa-ingredient": (C2PA(style="ingredient"),),
     "c2pa-composite": (C2PA(style="composite"),),
+    # What files of these makers were seen to hold; ``profiles`` says where that is known from.
+    **PROFILES,
     # One mark for each file: they disturb each other.
     "dwtDct": (DwtDct(),),
     "dwtDctSvd": (DwtDctSvd(),),
@@ -44,6 +54,25 @@ BUNDLES: dict[str, tuple[Label, ...]] = {
     "trustMark": (TrustMark(),),
     "none": (),
 }
+
+
+def at_position(label: Label, position: str, mime: str) -> Label:
+    """The label at another position; without one, where it applies to this format if it can.
+
+    Raises:
+        UserError: the label has no such position.
+    """
+    positions: tuple[str, ...] = getattr(label, "positions", (label.position,))
+    if position and position not in positions:
+        raise unknown(f"position of {label.name}", position, list(positions))
+    if len(positions) == 1 or position == label.position or (not position and label.applies(mime)):
+        return label
+    candidates = [position] if position else positions
+    try:
+        moved: list[Label] = [replace(cast(Any, label), position=one) for one in candidates]
+    except ValueError as error:
+        raise UserError(f"{label!r} at {position}: {error}") from None
+    return next((one for one in moved if one.applies(mime)), moved[0])
 
 
 def write_bundle(media: Media, labels: Sequence[Label], claim: Claim) -> Media:

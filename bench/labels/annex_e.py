@@ -57,6 +57,16 @@ class Value:
         return True if self.fields.get("Label") in LABELS else None
 
 
+def as_propagator(producer: str) -> str:
+    """The producer's provider code with its service part saying "propagates" (2) in place of "generates" (1).
+
+    Anything that is no provider code with such a part stays as it is.
+    """
+    if _PROVIDER.fullmatch(producer) and producer[22] == "1":
+        return f"{producer[:22]}2{producer[23:]}"
+    return producer
+
+
 def serialise(fields: dict[str, str]) -> str:
     """The seven members as JSON in the standard's order, without spaces.
 

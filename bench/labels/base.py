@@ -6,9 +6,11 @@ dataclass, so that ``repr`` names it everywhere.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, runtime_checkable
 
+from bench.errors import CodedError, coded, state_of
 from bench.media import Media
 
 State = Literal[
@@ -30,7 +32,7 @@ class Claim:
         producer: name or code of the service that generated the content.
         produce_id: the producer's number for this content.
         source_type: IPTC DigitalSourceType term (not the URI).
-        system: name of the AI system (IPTC 2025.1 ``AISystemUsed``).
+        system: name of the AI system (IPTC 2025.1 ``AISystemUsed``, the model of generation parameters).
         prompt: what the system was asked for (IPTC 2025.1 ``AIPromptInformation``, generation parameters).
         message: 64 hexadecimal digits, drawn at random for each sample; a watermark embeds its first bits.
     """
@@ -42,6 +44,15 @@ class Claim:
     system: str = "washtest"
     prompt: str = "a photograph"
     message: str = "5a" * 32
+
+    def __post_init__(self) -> None:
+        if len(self.message) != 64 or not set(self.message) <= set("0123456789abcdef"):
+            raise ValueError(f"message must be 64 hexadecimal digits in lower case, got {self.message[:70]!r}")
+
+    @property
+    def seed(self) -> int:
+        """Of the generator, for generation parameters: the message's first 32 bits."""
+        return int(self.message[:8], 16)
 
     def bits(self, n: int) -> str:
         """The first ``n`` bits of the message, as a text of 0 and 1 (n <= 256)."""
@@ -111,6 +122,32 @@ class Label(Protocol):
         """What is there; never raises for a bad file: that is a reading with state ``error``."""
 
 
+def nothing_read(label: Label, state: State, failure: CodedError | None = None) -> Reading:
+    """A reading that has no fields: its state and why."""
+    code, detail = (failure.code, failure.detail) if failure else ("", "")
+    return Reading(label.name, label.position, state, code=code, detail=detail)
+
+
+def read_file(label: Label, media: Media, look: Callable[[Media], Reading], cannot: Collection[str]) -> Reading:
+    """What ``look`` finds in a file; pixels that were never one hold nothing, and whatever goes wrong is a reading.
+
+    Args:
+        label: whose reading it is.
+        media: any file.
+        look: the label's own reader, which may raise.
+        cannot: formats without a place for the label.
+    """
+    if getattr(media, "fresh", False):
+        return nothing_read(label, "absent")
+    if media.mime in cannot:
+        return nothing_read(label, "not_applicable")
+    try:
+        return look(media)
+    except Exception as error:  # a reading never ends a run
+        failure = coded(error)
+        return nothing_read(label, state_of(failure), failure)
+
+
 def touches_pixels(label: Label) -> bool:
     """Whether writing it changes the picture (watermarks, visible marks) instead of metadata alone."""
     return bool(getattr(label, "touches_pixels", False))
@@ -123,20 +160,26 @@ def label_kind(label: Label) -> str:
     return "watermark" if "bits" in label.expected(Claim()) else "visible"
 
 
-def graded(reading: Reading, expected: dict[str, str]) -> Reading:
+def graded(reading: Reading, expected: dict[str, str], known: Collection[str] = ()) -> Reading:
     """The reading compared with what was written (DESIGN section 5).
 
     ``present`` becomes ``intact`` when every expected field is equal, ``altered`` when it still declares AI but a
-    field differs or is missing, and ``residue`` when it no longer declares anything. Other states stay.
+    field differs or is missing, or it breaks its standard in a way that it did not before, and ``residue`` when it no
+    longer declares anything. Other states stay.
 
     A watermark's one field is ``bits``; see ``graded_bits``.
+
+    Args:
+        reading: what was found.
+        expected: the fields that were written.
+        known: violations that the label had when it was written, as some providers' labels do.
     """
     if "bits" in expected and "bits" in reading.fields:
         return graded_bits(reading, expected["bits"])
     kept = sum(reading.fields.get(name) == value for name, value in expected.items())
     state: State = reading.state
     if state == "present":
-        if kept == len(expected) and not reading.conformance:
+        if kept == len(expected) and set(reading.conformance) <= set(known):
             state = "intact"
         else:
             state = "altered" if reading.declares_ai else "residue"

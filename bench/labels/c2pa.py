@@ -15,9 +15,9 @@ from typing import Any
 
 from bench import __version__
 from bench.containers import jumbf
-from bench.errors import CodedError, Unavailable, coded
+from bench.errors import CodedError, Unavailable
 from bench.labels import c2pa_chain, xmp
-from bench.labels.base import Claim, Reading, State
+from bench.labels.base import Claim, Reading, State, nothing_read, read_file
 from bench.labels.c2pa_report import CLAIM_ASSERTION, SOURCE_TYPE, understood
 from bench.labels.iptc import SCHEME, TERMS
 from bench.media import Media
@@ -99,16 +99,8 @@ class C2PA:
 
     def read(self, media: Media) -> Reading:
         """What all manifests of the file say, the active one and those of its ingredients."""
-        if media.fresh:
-            return self._reading("absent")
-        if not self.applies(media.mime):
-            return self._reading("not_applicable")
-        try:
-            return self._read(media)
-        except Unavailable as error:
-            return self._reading("unavailable", error)
-        except Exception as error:  # a reading never ends a run
-            return self._reading("error", coded(error))
+        cannot = () if self.applies(media.mime) else (media.mime,)
+        return read_file(self, media, self._read, cannot)
 
     def _read(self, media: Media) -> Reading:
         boxes = media.data.count(b"jumd")
@@ -119,7 +111,7 @@ class C2PA:
             with library.Reader(media.mime, io.BytesIO(media.data), context=_tools(os.getpid())[0]) as reader:
                 report = json.loads(reader.json())
         except library.C2paError as error:
-            return self._reading(*_nothing(media, str(error)))
+            return nothing_read(self, *_nothing(media, str(error)))
         found = understood(report)
         return Reading(
             label=self.name,
@@ -133,10 +125,6 @@ class C2PA:
             code=found.broken[0] if found.broken else "",
             detail=", ".join(found.broken[1:]),
         )
-
-    def _reading(self, state: State, failure: CodedError | None = None) -> Reading:
-        code, detail = (failure.code, failure.detail) if failure else ("", "")
-        return Reading(self.name, self.position, state, code=code, detail=detail)
 
 
 def _nothing(media: Media, message: str) -> tuple[State, CodedError | None]:

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bench import containers
-from bench.containers import jpeg, png, tiff, tiff_edit
-from bench.errors import CodedError, coded
-from bench.labels import annex_e, xmp, xmp_edit
-from bench.labels.base import Claim, Reading, State
+from bench.containers import jpeg, png, tiff
+from bench.errors import CodedError
+from bench.labels import annex_e, exif_text, xmp, xmp_edit
+from bench.labels.base import Claim, Reading, nothing_read, read_file
 from bench.media import Media
+from bench.settings import settings
 
 NAMESPACE = "http://www.tc260.org.cn/ns/AIGC/1.0/"
 PREFIX = "TC260"
@@ -26,7 +27,6 @@ PROPERTY = "AIGC"
 _MARKERS = (b"TC260:AIGC", b"ContentProducer")
 _NAMESPACE_MARKER = b"tc260.org.cn/ns/AIGC"
 _BARE = re.compile(rb"""(?:\{\s*")?AIGC["'\s:=\0]{0,8}\{""")
-_COMMENT_CODES = {b"ASCII\0\0\0": "ascii", b"UNICODE\0": "utf-16", b"\0" * 8: "utf-8", b"JIS\0\0\0\0\0": "ascii"}
 
 
 class Found(NamedTuple):
@@ -38,14 +38,21 @@ class Found(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+#: The packet that ByteDance's services write (the same bytes in two specimens, a stray question mark included).
+_BYTEDANCE = xmp_edit.Style(
+    quotes=True,
+    template=b'<?xml version="1.0" encoding="UTF-8"?><?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"??>'
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'</rdf:RDF></x:xmpmeta><?xpacket end="w"?>',
+)
+#: How the XMP is written.
+PROFILES = {"standard": xmp_edit.ELEMENT, "doubao": _BYTEDANCE, "jimeng": _BYTEDANCE}
 #: Where it is written, and into which formats.
 POSITIONS: dict[str, tuple[str, ...]] = {
     "xmp": tuple(xmp_edit.WRITABLE),
     "exif": ("image/jpeg", "image/png", "image/webp"),
     "png-text": ("image/png",),
 }
-#: Character code of an ASCII UserComment (EXIF 2.32, 4.6.5).
-_ASCII = b"ASCII\0\0\0"
 
 
 @dataclass
@@ -56,19 +63,27 @@ class _Search:
     failure: CodedError | None = None
 
 
-@dataclass(frozen=True)
+@settings
 class GB45438:
     """The label of GB 45438-2025 Annex E.
 
-    Args:
+    Attributes:
         position: where it is written. ``xmp``: property ``TC260:AIGC``. ``exif``: UserComment, and ``png-text``: tEXt
             with the keyword ``AIGC``; these two are the image guide's alternatives (TC260-PG-20259A, Annex B), with
             the value wrapped in ``{"AIGC": ...}``. Reading looks everywhere, whatever the position.
+        profile: how the XMP is written. ``standard``: as Annex E says. ``doubao``, ``jimeng``: as these providers'
+            files have it, quotation marks as entities in a packet of their own form; the first leaves the propagator
+            empty, the second names it by its own code.
     """
 
     position: str = "xmp"
+    profile: str = "standard"
 
     def __post_init__(self) -> None:
+        if self.profile not in PROFILES:
+            raise ValueError(f"profile must be one of {', '.join(PROFILES)}, got {self.profile!r}")
+        if self.profile != "standard" and self.position != "xmp":
+            raise ValueError(f"profile {self.profile!r} is of position 'xmp', got {self.position!r}")
         if self.position not in POSITIONS:
             raise ValueError(f"position must be one of {', '.join(POSITIONS)}, got {self.position!r}")
 
@@ -77,19 +92,26 @@ class GB45438:
         """The scheme."""
         return "gb45438"
 
+    @property
+    def positions(self) -> tuple[str, ...]:
+        """Where else it could be written, in order of preference."""
+        return tuple(POSITIONS)
+
     def applies(self, mime: str) -> bool:
         """As XMP: every format that XMP is written into; as EXIF: JPEG, PNG, WebP; as PNG text: PNG."""
         return mime in POSITIONS[self.position]
 
     def expected(self, claim: Claim) -> dict[str, str]:
         """The seven members; on the first write the propagator is the producer (Annex E)."""
+        empty = self.profile == "doubao"
+        propagator = annex_e.as_propagator(claim.producer) if self.profile == "jimeng" else claim.producer
         return {
             "Label": claim.label,
             "ContentProducer": claim.producer,
             "ProduceID": claim.produce_id,
             "ReservedCode1": "",
-            "ContentPropagator": claim.producer,
-            "PropagateID": claim.produce_id,
+            "ContentPropagator": "" if empty else propagator,
+            "PropagateID": "" if empty else claim.produce_id,
             "ReservedCode2": "",
         }
 
@@ -102,25 +124,19 @@ class GB45438:
         """
         value = annex_e.serialise(self.expected(claim))
         if self.position == "xmp":
-            return xmp_edit.write(media, NAMESPACE, PREFIX, {PROPERTY: value})
+            return xmp_edit.write(media, NAMESPACE, PREFIX, {PROPERTY: value}, PROFILES[self.profile])
         if not self.applies(media.mime):
             raise CodedError("E_NOT_APPLICABLE", f"{self.position} is not written into {media.mime}")
         wrapped = f'{{"AIGC":{value}}}'
         if self.position == "png-text":
             return media.spliced(containers.set_text(media.data, "AIGC", wrapped))
-        comment = tiff_edit.Value(tiff_edit.UNDEFINED, _ASCII + wrapped.encode("ascii"))
-        return media.spliced(containers.set_exif_fields(media.data, {}, {tiff.USER_COMMENT: comment}))
+        return media.spliced(
+            containers.set_exif_fields(media.data, {}, {tiff.USER_COMMENT: exif_text.comment(wrapped)})
+        )
 
     def read(self, media: Media) -> Reading:
         """The label wherever the file holds it, the standard's own place first."""
-        if getattr(media, "fresh", False):
-            return self._reading("absent")
-        if media.mime == "image/bmp":
-            return self._reading("not_applicable")
-        try:
-            return self._read(media)
-        except Exception as error:  # a reading never ends a run
-            return self._reading("error", coded(error))
+        return read_file(self, media, self._read, ("image/bmp",))
 
     def _read(self, media: Media) -> Reading:
         search = _search(media.data, media.mime)
@@ -149,13 +165,9 @@ class GB45438:
 
     def _nothing(self, media: Media, search: _Search) -> Reading:
         if search.found:
-            return self._reading("residue", CodedError("", f"no Annex E value in {search.found[0].position}"))
+            return nothing_read(self, "residue", CodedError("", f"no Annex E value in {search.found[0].position}"))
         markers = _MARKERS if search.failure is None else (*_MARKERS, _NAMESPACE_MARKER)
-        return self._reading(*xmp.nothing(media, (), markers, search.failure))
-
-    def _reading(self, state: State, failure: CodedError | None = None) -> Reading:
-        code, detail = (failure.code, failure.detail) if failure else ("", "")
-        return Reading(self.name, self.position, state, code=code, detail=detail)
+        return nothing_read(self, *xmp.nothing(media, (), markers, search.failure))
 
 
 def _conflicts(parsed: list[tuple[Found, annex_e.Value]]) -> list[str]:
@@ -198,27 +210,18 @@ def _in_xmp(data: bytes, mime: str, search: _Search) -> None:
 
 
 def _in_exif(data: bytes, mime: str, search: _Search) -> None:
-    """EXIF UserComment (image guide, Annex B: an alternative place, wrapped shape)."""
+    """EXIF UserComment (image guide, Annex B: an alternative place, wrapped shape), or ImageDescription."""
     block = containers.exif(data)
     if not block:
         return
-    comment = tiff.fields(block, (tiff.USER_COMMENT,), exif=True).get(tiff.USER_COMMENT, b"")
-    text = _comment(comment, tiff.byte_order(block) or "<")
-    if "AIGC" in text or "ContentProducer" in text:
-        search.found.append(Found("exif", text, True))
-
-
-def _comment(value: bytes, order: str) -> str:
-    """The text of a UserComment (EXIF 2.32, 4.6.5); UTF-16 in the block's byte order, or the one that fits."""
-    encoding = _COMMENT_CODES.get(value[:8])
-    if encoding is None:
-        return value.decode("utf-8", "replace")
-    body = value[8:]
-    if encoding != "utf-16":
-        return body.decode("utf-8", "replace")
-    orders = ("utf-16-le", "utf-16-be") if order == "<" else ("utf-16-be", "utf-16-le")
-    texts = [body.decode(name, "replace") for name in orders]
-    return next((text for text in texts if "AIGC" in text or "ContentProducer" in text), texts[0])
+    for text in exif_text.comments(block):
+        if "AIGC" in text or "ContentProducer" in text:
+            search.found.append(Found("exif", text, True))
+    description = exif_text.texts(data, (tiff.IMAGE_DESCRIPTION,)).get(tiff.IMAGE_DESCRIPTION, "")
+    # ServiceProvider and ServiceUser: members of some real labels, from a draft of the standard.
+    if any(word in description for word in ("AIGC", "ContentProducer", "ServiceProvider")):
+        notes = ("EXIF ImageDescription is no place of Annex E",)
+        search.found.append(Found("exif", description, True, notes))
 
 
 def _in_png_text(data: bytes, mime: str, search: _Search) -> None:

@@ -83,18 +83,56 @@ def test_inspect_of_hostile_names_steers_no_terminal_and_breaks_no_json(washtest
     assert [os.fsencode(entry["file"]) for entry in found] == [os.fsencode(path) for path in paths]
 
 
-@pytest.mark.parametrize("scheme", ["gb45438", "iptc"])
+@pytest.mark.parametrize("scheme", ["gb45438", "iptc", "exif", "parameters"])
 @pytest.mark.parametrize("extension", [".jpg", ".png", ".webp"])
 def test_label_leaves_the_picture_alone(washtest, tmp_path: Path, tools, scheme: str, extension: str) -> None:
     source, target = tmp_path / f"in{extension}", tmp_path / f"out{extension}"
     source.write_bytes(tools.encode(tools.texture(2), extension))
     answer = washtest("label", scheme, source, target, "--json")
     assert answer.code == 0
-    assert {"file", "label", "position", "fields"} <= set(answer.json)
-    assert (answer.json["file"], answer.json["label"]) == (str(target), scheme)
+    assert set(answer.json) == {"file", "mime", "sha256", "readings"}
+    (reading,) = answer.json["readings"]
+    assert set(reading) == READING
+    assert (answer.json["file"], reading["label"], reading["state"]) == (str(target), scheme, "present")
     assert np.array_equal(Media.read(target).pixels(), Media.read(source).pixels())
     found = washtest("inspect", target, "--json").json[0]["readings"]
     assert {r["label"]: r["state"] for r in found}[scheme] == "present"
+
+
+@pytest.mark.parametrize("position", ["xmp", "exif", "png-text"])
+def test_label_writes_at_the_position_asked_for(washtest, tmp_path: Path, tools, position: str) -> None:
+    source, target = tmp_path / "in.png", tmp_path / "out.png"
+    source.write_bytes(tools.encode(tools.texture(2), ".png"))
+    answer = washtest("label", "gb45438", source, target, "--position", position, "--json")
+    assert [reading["position"] for reading in answer.json["readings"]] == [position]
+    (entry,) = washtest("inspect", target, "--json").json
+    assert [r["position"] for r in entry["readings"] if r["label"] == "gb45438"] == [position]
+
+
+def test_label_writes_a_bundle_as_a_provider_does(washtest, jpg: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.jpg"
+    rows = [line.split("\t") for line in washtest("label", "a1111-like", jpg, target).out.splitlines()]
+    assert [row[1:4] for row in rows[1:]] == [["parameters", "exif", "present"]]
+    answer = washtest("label", "metadata", jpg, target, "--json")
+    assert [reading["label"] for reading in answer.json["readings"]] == ["gb45438", "iptc", "c2pa"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("kling-like",), "image/jpeg has no place for a label of kling-like"),
+        (("gb45438", "--position", "png-text"), "image/jpeg has no place for gb45438 at png-text"),
+        (("gb45438", "--position", "exfi"), "Did you mean exif"),
+        (("metadata", "--position", "xmp"), "metadata is a bundle"),
+        (("GB45438(profile='doubao')", "--position", "exif"), "profile 'doubao' is of position 'xmp'"),
+        (("gb4538",), "Did you mean gb45438"),
+    ],
+)
+def test_label_says_what_cannot_be_written(washtest, jpg: Path, tmp_path: Path, arguments, said: str) -> None:
+    target = tmp_path / "out.jpg"
+    answer = washtest("label", arguments[0], jpg, target, *arguments[1:])
+    assert (answer.code, target.exists()) == (2, False)
+    assert said in answer.err
 
 
 def test_label_takes_a_claim(washtest, jpg: Path, tmp_path: Path) -> None:
@@ -108,6 +146,7 @@ def test_label_takes_a_claim(washtest, jpg: Path, tmp_path: Path) -> None:
         ({"producr": "x"}, "Did you mean producer"),
         ({"producer": 5}, "must be a JSON object of texts"),
         ([], "must be a JSON object"),
+        ({"message": "beef"}, "message must be 64 hexadecimal digits"),
     ):
         claim.write_text(json.dumps(wrong))
         answer = washtest("label", "gb45438", jpg, target, "--claim", claim)

@@ -46,7 +46,7 @@ ALL = dict(commands())
         ["--help"],
         ["--version"],
         ["run", "--help"],
-        *(["list", kind] for kind in ("attacks", "labels", "detectors", "suites", "datasets")),
+        *(["list", kind] for kind in ("attacks", "labels", "bundles", "detectors", "suites", "datasets")),
     ],
     ids=" ".join,
 )
@@ -117,7 +117,7 @@ MISTAKES = {
     "attack Jpeg {jpg} {tmp}/o.png": "Jpeg(quality=90) gives image/jpeg; let OUT end in .jpg, not .png",
     "attack Jpeg {jpg} {tmp}/no/such/o.jpg": "cannot be written: No such file or directory",
     "label gb4538 {jpg} {tmp}/o.jpg": "unknown label 'gb4538'. Did you mean gb45438?",
-    "label gb45438 {jpg} {tmp}/o.jpg --position exif": "unknown position of gb45438 'exif'. Available: xmp",
+    "label gb45438 {jpg} {tmp}/o.jpg --position iptc": "unknown position of gb45438 'iptc'. Available: xmp",
     "label gb45438 {jpg} {tmp}/o.jpg --claim {tmp}/none.json": "cannot be read as JSON",
     "label gb45438 {jpg} {tmp}/o.jpg --claim {text}": "cannot be read as JSON",
     "label gb45438 {bmp} {tmp}/o.bmp": "E_NOT_APPLICABLE",
@@ -175,7 +175,7 @@ def test_wrong_usage_shows_the_usage(washtest, arguments: tuple[str, ...], said:
     assert "Usage: washtest" in answer.err
 
 
-@pytest.mark.parametrize("kind", ["attacks", "labels", "detectors", "suites", "datasets"])
+@pytest.mark.parametrize("kind", ["attacks", "labels", "bundles", "detectors", "suites", "datasets"])
 def test_lists_have_the_same_keys_for_every_kind(washtest, kind: str) -> None:
     rows = washtest("list", kind, "--json").json
     assert rows
