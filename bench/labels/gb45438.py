@@ -202,7 +202,7 @@ def _in_exif(data: bytes, mime: str, search: _Search) -> None:
     block = containers.exif(data)
     if not block:
         return
-    comment = tiff.fields(block, (tiff.USER_COMMENT,), exif=True).get(tiff.USER_COMMENT, b"")
+    comment = tiff.fields(block, (tiff.USER_COMMENT,), exif=True, strict=True).get(tiff.USER_COMMENT, b"")
     text = _comment(comment, tiff.byte_order(block) or "<")
     if "AIGC" in text or "ContentProducer" in text:
         search.found.append(Found("exif", text, True))
