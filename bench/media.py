@@ -173,9 +173,9 @@ def _decode(data: bytes, header: containers.Header) -> np.ndarray:
     """The pixels, by OpenCV where its answer is right and by Pillow elsewhere."""
     if header.width * header.height > MAX_PIXELS:
         raise CodedError("E_TOO_LARGE", f"{header.width}x{header.height} pixels; the limit is {MAX_PIXELS:,}")
-    if wrong := next((note for note in header.notes if "checksum" in note), None):
-        raise CodedError("E_CORRUPT", wrong)
     if not header.complete:
+        if wrong := next((note for note in header.notes if "checksum" in note), None):
+            raise CodedError("E_CORRUPT", wrong)
         raise CodedError("E_TRUNCATED", f"the {header.mime} ends before its end marker")
     # OpenCV ignores ICC profiles and mattes, and reads 16 bits and palettes in its own way; plain files are the rule.
     plain = header.mime in ("image/jpeg", "image/png", "image/webp") and header.bits == 8

@@ -265,6 +265,25 @@ def find_meta(data: bytes) -> tuple[list[Box], Meta | None]:
     return boxes, read_meta(data, place) if place else None
 
 
+def check(data: bytes) -> None:
+    """Make sure that the file has its pictures: items or a movie, and every item's bytes inside the file.
+
+    Raises:
+        CodedError: ``E_TRUNCATED`` for a file that ends before that, or as ``find_meta``.
+    """
+    boxes, meta = find_meta(data)
+    if meta is None and all(box.kind != b"moov" for box in boxes):
+        raise CodedError("E_TRUNCATED", f"file of {len(data)} bytes ends without its meta box")
+    if meta is None:
+        return
+    for place in meta.locations:
+        try:
+            spans(data, meta, place.id)
+        except CodedError as error:
+            if error.code == "E_TRUNCATED":
+                raise
+
+
 def read_xmp(data: bytes) -> tuple[list[Packet], CodedError | None]:
     """The packets of the XMP items, those of the primary image first, and of ``uuid`` boxes; and what went wrong."""
     packets: list[Packet] = []

@@ -157,11 +157,11 @@ def header(data: bytes) -> Header:
     icc: dict[int, bytes] = {}
     icc_count = 0
     block: bytes | None = None
-    reached = len(data)
+    reached, last = len(data), SOI
     failure: CodedError | None = None
     try:
         for span in walk(data, to_scan=True):
-            reached = span.end
+            reached, last = span.end, span.marker
             if span.marker in _FRAMES and frame is None:
                 frame = span
             elif span.marker == DQT:
@@ -193,7 +193,8 @@ def header(data: bytes) -> Header:
         jpeg_quality=jpeg_tables.quality(tables[parts[2]]) if parts[2] in tables else None,
         jpeg_subsampling=jpeg_tables.subsampling(parts),
         jpeg_progressive=progressive,
-        complete=failure is None and _ends(data, reached, count, progressive),
+        # An end marker in front of any scan is a damaged one: what lies behind it was not looked at.
+        complete=failure is None and last not in (EOI, TRAILER) and _ends(data, reached, count, progressive),
         notes=() if len(icc) == icc_count else ("the ICC profile lacks a part",),
     )
 

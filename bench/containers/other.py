@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import struct
 import warnings
 
@@ -12,6 +13,7 @@ from bench.errors import CodedError, Unavailable
 
 _PILLOW = {"image/tiff": "TIFF", "image/avif": "AVIF", "image/heic": "HEIF"}
 _CHANNELS = {"1": 1, "L": 1, "P": 3, "I": 1, "F": 1, "LA": 2, "PA": 4, "RGBA": 4, "RGBa": 4, "RGBX": 4, "CMYK": 4}
+_QUIET = logging.NullHandler()
 #: What brings Pillow a decoder that it lacks.
 HEIC_INSTALL = "pip install 'washtest[heic]'"
 
@@ -74,6 +76,8 @@ def pillow_header(data: bytes, mime: str) -> Header:
     from PIL import Image
 
     need_decoder(mime)
+    # It logs what it refuses; without any handler Python prints that to standard error.
+    logging.getLogger("PIL").addHandler(_QUIET)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -110,6 +114,7 @@ def _complete(data: bytes, mime: str) -> bool:
         if mime == "image/tiff":
             how = tiff.layout(data)
             return how is not None and all(tiff.inside(data, how, page) for page in tiff.chain(data, how))
-        return sum(1 for _ in isobmff.walk(data)) > 0
+        isobmff.check(data)
     except CodedError:
         return False
+    return True

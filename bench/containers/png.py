@@ -133,11 +133,14 @@ def header(data: bytes) -> Header:
                     notes.append(f"the checksum of {span.kind.decode()} at byte {span.start} is wrong")
                     complete = False
                 image = image or span.kind == b"IDAT"
+            elif span.kind != TRAILER and not sound(data, span):
+                # Not part of the picture; but whatever this chunk was, nobody can say any more.
+                notes.append(f"the checksum of {span.kind.decode()} at byte {span.start} is wrong")
             elif span.kind == b"tRNS":
                 alpha = True
             elif span.kind == b"acTL":
                 animated = animated or not image
-            elif span.kind == b"eXIf" and block is None and sound(data, span):
+            elif span.kind == b"eXIf" and block is None:
                 block = data[span.body : span.body + span.size]
             elif span.kind == b"iCCP" and icc is None:
                 try:
@@ -249,15 +252,23 @@ def exif(data: bytes) -> bytes | None:
     """The EXIF block of eXIf, or of ImageMagick's raw profile text; None where there is none.
 
     Raises:
-        CodedError: when there is none and the walk did not get through.
+        CodedError: when none can be read and it is not certain that there is none.
     """
+    failure: CodedError | None = None
     for span in walk(data):
-        if span.kind == b"eXIf" and sound(data, span):
-            return data[span.body : span.body + span.size].removeprefix(b"Exif\0\0")
-    for _, _, text in _texts(data, RAW_EXIF)[0]:
+        if span.kind == b"eXIf":
+            if sound(data, span):
+                return data[span.body : span.body + span.size].removeprefix(b"Exif\0\0")
+            failure = CodedError("E_CORRUPT", f"PNG eXIf at byte {span.start} has a wrong checksum")
+    texts, broken = _texts(data, RAW_EXIF)
+    failure = failure or broken
+    for _, _, text in texts:
         raw = _raw_profile(text)
         if raw is not None and raw.startswith(b"Exif\0\0"):
             return raw[6:]
+        failure = failure or CodedError("E_METADATA", "raw EXIF profile is not EXIF in hexadecimal")
+    if failure is not None:
+        raise failure
     return None
 
 

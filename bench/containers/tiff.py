@@ -82,6 +82,7 @@ class Directory(NamedTuple):
     entries: tuple[Entry, ...]
     next: int
     whole: bool
+    cut: bool  # not even its entries are all there
 
 
 def layout(block: bytes | bytearray) -> Layout | None:
@@ -105,19 +106,28 @@ def first(block: bytes | bytearray, how: Layout) -> int:
     return struct.unpack_from(how.offset, block, how.head)[0] if len(block) >= how.head + how.word else 0
 
 
-def fields(block: bytes, wanted: Collection[int], exif: bool = False) -> dict[int, bytes]:
+def fields(block: bytes, wanted: Collection[int], exif: bool = False, strict: bool = False) -> dict[int, bytes]:
     """The raw values of the wanted tags of the first directory, or of its Exif directory.
 
-    Tags that are missing, or whose value lies outside the block, are left out. Never raises.
+    Tags that are missing are left out; so is what lies outside the block, unless ``strict``.
+
+    Raises:
+        CodedError: with ``strict``, ``E_METADATA`` for a block, directory or value that is not there to be read.
     """
     how = layout(block)
     if how is None:
+        if strict:
+            raise CodedError("E_METADATA", f"EXIF cannot begin with {bytes(block[:4])!r}")
         return {}
     offset = first(block, how)
     if exif:
-        pointer = _values(block, how, offset, (EXIF_IFD,)).get(EXIF_IFD, b"")
+        pointer = _values(block, how, offset, (EXIF_IFD,), strict).get(EXIF_IFD)
+        if pointer is None:
+            return {}
         offset = number(pointer, how)
-    return _values(block, how, offset, wanted)
+        if strict and not offset:
+            raise CodedError("E_METADATA", f"the Exif directory's place is no offset: {pointer[:8]!r}")
+    return _values(block, how, offset, wanted, strict)
 
 
 def number(value: bytes, how: Layout) -> int:
@@ -125,11 +135,20 @@ def number(value: bytes, how: Layout) -> int:
     return int.from_bytes(value, "little" if how.order == "<" else "big") if len(value) in (2, 4, 8) else 0
 
 
-def _values(block: bytes, how: Layout, offset: int, wanted: Collection[int]) -> dict[int, bytes]:
+def _values(
+    block: bytes, how: Layout, offset: int, wanted: Collection[int], strict: bool = False
+) -> dict[int, bytes]:
     found: dict[int, bytes] = {}
-    for entry in directory(block, how, offset, wanted).entries:
-        if entry.tag not in found and entry.start + entry.size <= len(block):
-            found[entry.tag] = bytes(block[entry.start : entry.start + entry.size])
+    if not offset:
+        return found
+    place = directory(block, how, offset, wanted)
+    for entry in place.entries:
+        if entry.start + entry.size <= len(block):
+            found.setdefault(entry.tag, bytes(block[entry.start : entry.start + entry.size]))
+        elif strict:
+            raise CodedError("E_METADATA", f"EXIF tag {entry.tag:#06x} of {entry.size} bytes reaches past the end")
+    if strict and place.cut and len(found) < len(wanted):
+        raise CodedError("E_METADATA", f"EXIF directory at byte {offset} reaches past the end")
     return found
 
 
@@ -140,7 +159,7 @@ def directory(block: bytes | bytearray, how: Layout, offset: int, wanted: Collec
     """
     width, count_width = (20, 8) if how.big else (12, 2)
     if offset < 8 or offset + count_width > len(block):
-        return Directory(offset, offset, (), 0, False)
+        return Directory(offset, offset, (), 0, False, True)
     declared = struct.unpack_from(how.tally, block, offset)[0]
     room = (len(block) - offset - count_width) // width
     entries = []
@@ -155,7 +174,7 @@ def directory(block: bytes | bytearray, how: Layout, offset: int, wanted: Collec
         at += width
     whole = declared <= room and at + how.word <= len(block)
     follower = struct.unpack_from(how.offset, block, at)[0] if whole else 0
-    return Directory(offset, at + how.word, tuple(entries), follower, whole)
+    return Directory(offset, at + how.word, tuple(entries), follower, whole, declared > room)
 
 
 def chain(block: bytes | bytearray, how: Layout) -> Iterator[Directory]:

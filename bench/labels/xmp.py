@@ -14,6 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from bench import containers
+from bench.containers import isobmff
 from bench.containers.model import MAX_METADATA_BYTES
 from bench.errors import CodedError
 from bench.labels.base import State
@@ -26,7 +27,7 @@ RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 #: A label occurs once; beyond this many, whatever the packet is, it has been understood.
 _MOST_PROPERTIES = 64
 #: Formats whose structure tells whether a file is whole.
-_CHECKED = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/tiff", "image/avif")
+_CHECKED = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/tiff", "image/avif", "image/heic")
 _LEVEL = Literal["top", "nested", "outside"]
 _WANTED = Callable[[str, str], bool]
 _PROLOG = re.compile(rb"(?:[\s\0]++|\xef\xbb\xbf|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
@@ -104,23 +105,31 @@ def nothing(
     blocks = list(parsed)
     for marker in markers:
         # More often in the file than in the blocks that were understood: some of it stands where no reader gets.
-        if media.data.count(marker) > sum(block.count(marker) for block in blocks):
+        if any(media.data.count(form) > sum(block.count(form) for block in blocks) for form in (marker, wide(marker))):
             return "residue", failure or CodedError("", f"{marker.decode()} stands where no reader gets to it")
     if failure is None and media.mime in _CHECKED:
         failure = _broken(media)
     return ("error", failure) if failure is not None else ("absent", None)
 
 
+def wide(marker: bytes) -> bytes:
+    """An ASCII marker as it stands in UTF-16 of either byte order."""
+    return b"\0".join(marker[i : i + 1] for i in range(len(marker)))
+
+
 def _broken(media: Media) -> CodedError | None:
     """A file that ends early or fails a checksum may have lost what was looked for."""
     try:
+        if media.mime == "image/heic":  # its header needs a decoder that is optional
+            isobmff.check(media.data)
+            return None
         header = media.header
     except CodedError as error:
         return error
-    if header.complete:
-        return None
     sums = [note for note in header.notes if "checksum" in note]
-    return CodedError("E_CORRUPT", sums[0]) if sums else CodedError("E_TRUNCATED", f"the {media.mime} ends early")
+    if sums:
+        return CodedError("E_CORRUPT", sums[0])
+    return None if header.complete else CodedError("E_TRUNCATED", f"the {media.mime} ends early")
 
 
 def core(payload: bytes) -> tuple[bytes, int, int]:

@@ -1,0 +1,124 @@
+"""Labelled files to begin from, made in memory: every metadata bundle in every format, and places that others use."""
+
+import io
+import struct
+import zlib
+from importlib.util import find_spec
+
+from PIL import Image
+
+from bench import containers
+from bench.containers import jpeg, png, tiff_edit
+from bench.errors import CodedError
+from bench.labels import BUNDLES, GB45438, IPTC, annex_e, write_bundle
+from bench.labels.base import Claim, touches_pixels
+from bench.media import Media
+
+CLAIM = Claim(producer="001191110102MACQD9K64010000", produce_id="e3578014edd949debed102781a8c26f7")
+#: Bundles without a mark in the pixels, by name.
+METADATA_BUNDLES = {
+    name: labels for name, labels in BUNDLES.items() if labels and not any(touches_pixels(label) for label in labels)
+}
+
+
+def plain() -> dict[str, Media]:
+    """One small unlabelled file of each format, as Pillow writes it; HEIC where pillow-heif is installed."""
+    image = Image.effect_mandelbrot((32, 24), (-2, -1, 1, 1), 30).convert("RGB")
+    kinds: dict[str, tuple[str, dict[str, object]]] = {
+        "jpeg": ("JPEG", {"quality": 50}),
+        "progressive": ("JPEG", {"quality": 50, "progressive": True}),
+        "png": ("PNG", {}),
+        "webp": ("WEBP", {"quality": 50}),
+        "lossless": ("WEBP", {"lossless": True}),
+        "gif": ("GIF", {}),
+        "tiff": ("TIFF", {}),
+        "bigtiff": ("TIFF", {"big_tiff": True}),
+        "avif": ("AVIF", {"quality": 50}),
+    }
+    if find_spec("pillow_heif") is not None:
+        containers.need_decoder("image/heic")
+        kinds["heic"] = ("HEIF", {"quality": 50})
+    files = {}
+    for name, (kind, settings) in kinds.items():
+        out = io.BytesIO()
+        image.save(out, kind, **settings)
+        files[name] = Media.from_bytes(out.getvalue())
+    return files
+
+
+def labelled() -> dict[str, Media]:
+    """Every plain file with every metadata bundle that it can carry, by ``format/bundle``."""
+    files = {}
+    for kind, media in plain().items():
+        for bundle, labels in METADATA_BUNDLES.items():
+            try:
+                written = write_bundle(media, labels, CLAIM)
+            except CodedError as error:
+                if error.code not in ("E_NOT_APPLICABLE", "E_NO_C2PA"):
+                    raise
+                continue
+            if written is not media:
+                files[f"{kind}/{bundle}"] = written
+    return files
+
+
+def value() -> str:
+    """The GB 45438 value of the claim in the wrapped shape."""
+    return '{"AIGC":' + annex_e.serialise(GB45438().expected(CLAIM)) + "}"
+
+
+def elsewhere() -> dict[str, Media]:
+    """The XMP labels where other writers put them: compressed, split up, in other encodings, in other segments."""
+    files = plain()
+    packet = containers.xmp_packets(write_bundle(files["jpeg"], (GB45438(), IPTC()), CLAIM).data)[0].payload
+    comment = tiff_edit.Value(7, b"UNICODE\0" + value().encode("utf-16-le"))
+    block = tiff_edit.set_fields(None, {0x0112: tiff_edit.Value(3, b"\1\0")}, {0x9286: comment})
+    squeezed = zlib.compress(packet)
+    pieces = {
+        "itxt": (b"iTXt", png.XMP_KEYWORD + b"\0\x01\0\0\0" + squeezed),
+        "text": (b"tEXt", png.XMP_KEYWORD + b"\0" + packet),
+        "ztxt": (b"zTXt", png.XMP_KEYWORD + b"\0\0" + squeezed),
+        "raw": (b"zTXt", b"Raw profile type xmp\0\0" + zlib.compress(_raw_profile("xmp", packet))),
+        "raw-exif": (b"tEXt", b"Raw profile type exif\0" + _raw_profile("exif", b"Exif\0\0" + block)),
+        "aigc": (b"zTXt", b"AIGC\0\0" + zlib.compress(value().encode())),
+        "exif": (b"eXIf", block),
+    }
+    out = {f"png/other-{name}": png_with(files["png"], *piece) for name, piece in pieces.items()}
+    out["png/other-profile"] = png_with(files["png"], b"iCCP", b"name\0\0" + zlib.compress(packet))
+    half = len(packet) // 2
+    guid = b"0123456789ABCDEF" * 2
+    extended = [
+        jpeg.EXTENDED_SIGNATURE + guid + struct.pack(">II", len(packet), at) + packet[at : at + half + 1]
+        for at in (0, half + 1)
+    ]
+    main = jpeg.XMP_SIGNATURE + b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>'
+    out["jpeg/other-extended"] = jpeg_with(files["jpeg"], jpeg.APP1, main, *extended)
+    out["jpeg/other-utf16"] = jpeg_with(files["jpeg"], jpeg.APP1, jpeg.XMP_SIGNATURE + packet.decode().encode("utf-16"))
+    out["jpeg/other-exif"] = jpeg_with(files["jpeg"], jpeg.APP1, jpeg.EXIF_SIGNATURE + block)
+    out["jpeg/other-comment"] = jpeg_with(files["jpeg"], jpeg.COM, b"AIGC" + value().encode())
+    out["jpeg/other-profile"] = jpeg_with(files["jpeg"], jpeg.APP2, b"ICC_PROFILE\0\1\1" + bytes(200))
+    out["webp/other-exif"] = Media.from_bytes(containers.set_exif_fields(files["webp"].data, {}, {0x9286: comment}))
+    return out
+
+
+def _raw_profile(name: str, content: bytes) -> bytes:
+    digits = content.hex()
+    lines = "\n".join(digits[i : i + 72] for i in range(0, len(digits), 72))
+    return f"\n{name}\n{len(content):8}\n{lines}\n".encode()
+
+
+def png_with(media: Media, kind: bytes, content: bytes) -> Media:
+    """The PNG with one more chunk behind IHDR."""
+    return Media.from_bytes(media.data[:33] + png.chunk(kind, content).raw + media.data[33:])
+
+
+def jpeg_with(media: Media, marker: int, *contents: bytes) -> Media:
+    """The JPEG with more segments behind SOI."""
+    new = b"".join(jpeg.segment(marker, content).raw for content in contents)
+    return Media.from_bytes(media.data[:2] + new + media.data[2:])
+
+
+def everything() -> dict[str, Media]:
+    """All of them, the unlabelled ones too."""
+    unlabelled = {f"{kind}/none": media for kind, media in plain().items()}
+    return {**unlabelled, **labelled(), **elsewhere()}
