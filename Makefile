@@ -1,6 +1,6 @@
 PYTHON ?= .venv/bin/python
 
-.PHONY: all lint types test bench results
+.PHONY: all lint types test bench label-formats results
 
 all: lint types test
 
@@ -17,6 +17,9 @@ test:
 
 bench:
 	$(PYTHON) -m pytest -m bench -s tests/benchmarks
+
+label-formats:
+	$(PYTHON) -m tests.benchmarks.label_formats results/label-formats.md
 
 results:
 	$(PYTHON) -m bench run quick --out results/mini-quick

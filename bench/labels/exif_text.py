@@ -17,8 +17,13 @@ def comment(text: str) -> tiff_edit.Value:
 
 
 def comments(block: bytes) -> list[str]:
-    """The text of each UserComment: of the Exif directory, and of the first one, where some writers put it."""
-    found = (tiff.fields(block, (tiff.USER_COMMENT,), exif=exif).get(tiff.USER_COMMENT) for exif in (True, False))
+    """The text of each UserComment: of the Exif directory, and of the first one, where some writers put it.
+
+    Raises:
+        CodedError: ``E_METADATA`` when one may be there and cannot be read.
+    """
+    wanted = (tiff.USER_COMMENT,)
+    found = (tiff.fields(block, wanted, exif=exif, strict=True).get(tiff.USER_COMMENT) for exif in (True, False))
     return [_comment(value, tiff.byte_order(block) or "<") for value in found if value]
 
 
@@ -26,10 +31,10 @@ def texts(data: bytes, tags: tuple[int, ...]) -> dict[int, str]:
     """The text of these tags of the file's first EXIF directory; missing ones are left out.
 
     Raises:
-        CodedError: as ``containers.exif``.
+        CodedError: as ``containers.exif``; ``E_METADATA`` when one may be there and cannot be read.
     """
     block = containers.exif(data)
-    values = tiff.fields(block, tags) if block else {}
+    values = tiff.fields(block, tags, strict=True) if block else {}
     return {tag: value.rstrip(b"\0").decode("utf-8", "replace") for tag, value in values.items()}
 
 

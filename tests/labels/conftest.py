@@ -1,5 +1,6 @@
 """A small unlabelled file of each format that carries the labels."""
 
+import contextlib
 import io
 
 import cv2
@@ -30,6 +31,12 @@ PLAIN = {
     "tiff": media("TIFF"),
     "avif": media("AVIF"),
 }
+with contextlib.suppress(ImportError):  # an optional package
+    import pillow_heif
+
+    _out = io.BytesIO()
+    pillow_heif.from_pillow(Image.effect_mandelbrot((64, 48), (-2, -1, 1, 1), 30).convert("RGB")).save(_out)
+    PLAIN["heic"] = Media.from_bytes(_out.getvalue())
 
 
 @pytest.fixture
