@@ -8,6 +8,7 @@ from bench.labels.base import Claim, Label, Reading, touches_pixels
 from bench.labels.c2pa import C2PA
 from bench.labels.gb45438 import GB45438
 from bench.labels.iptc import IPTC
+from bench.labels.visible import Visible
 from bench.labels.watermarks import BlindWatermark, DwtDct, DwtDctSvd, RivaGan, TrustMark
 from bench.media import Media
 
@@ -21,6 +22,7 @@ LABELS: tuple[Label, ...] = (
     BlindWatermark(),
     RivaGan(),
     TrustMark(),
+    Visible(),
 )
 
 #: Those that are read from the file without looking at its pixels.
@@ -42,6 +44,7 @@ BUNDLES: dict[str, tuple[Label, ...]] = {
     "blindWatermark": (BlindWatermark(),),
     "rivaGan": (RivaGan(),),
     "trustMark": (TrustMark(),),
+    "visible": (Visible(),),
     "none": (),
 }
 
