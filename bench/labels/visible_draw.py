@@ -117,7 +117,7 @@ def _lowest_ink(path: str, letters: str) -> float:
     """Ink height of the lowest of these characters, in ems."""
     size = 1000
     boxes = (_font(path, size).getbbox(letter) for letter in set(letters))
-    return min(bottom - top for _, top, _, bottom in boxes) / size
+    return float(min(bottom - top for _, top, _, bottom in boxes)) / size
 
 
 @functools.lru_cache(maxsize=16)
