@@ -19,14 +19,15 @@ if TYPE_CHECKING:
     import numpy as np
 
 INSTALL = "pip install 'washtest[visible]'"
-#: Shortest side (pixels) at which a larger picture is read; the engine enlarges smaller ones to it. Characters of 5 % are
-#: 37 pixels high then; at full size a photograph takes ten times as long and marks are missed that are read at this one.
+#: Shortest side (pixels) at which every picture is read: characters of 5 % are 37 pixels high then. At full size a
+#: photograph takes up to ten times as long, and marks are missed in it that are read at this one.
 SIDE = 736
-#: A picture longer than this many times its width (or wider) is read in square-ish windows: the engine reduces what is
-#: longer than 2000 pixels, and the characters of a long strip would be lost in that.
+#: Height of the bands along the upper and lower edge that can be read by themselves, as a share of the shortest side.
+BAND = 0.25
+#: A picture longer than this many times its width (or wider) is read in windows of this shape.
 LONGEST = 3
-#: Windows read of one picture, half of them from each end.
-MOST_WINDOWS = 12
+#: Windows read of one picture, half of them from each end, where the corners are.
+MOST_WINDOWS = 8
 
 
 class Line(NamedTuple):
@@ -60,8 +61,13 @@ def need() -> None:
         raise Unavailable("E_NO_OCR", f"RapidOCR or onnxruntime is not installed; run: {INSTALL}")
 
 
-def lines(pixels: np.ndarray) -> list[Line]:
-    """The text in a picture, ``(height, width, 3)`` uint8 RGB.
+def lines(pixels: np.ndarray, bands: bool = False) -> list[Line]:
+    """The text in a picture.
+
+    Args:
+        pixels: ``(height, width, 3)`` uint8 RGB.
+        bands: read only the bands along the upper and the lower edge. Something large in the picture can hide a text
+            from the detector that it finds when it sees the edge alone.
 
     Raises:
         Unavailable: ``E_NO_OCR``.
@@ -71,32 +77,40 @@ def lines(pixels: np.ndarray) -> list[Line]:
 
     need()
     engine = _engine(os.getpid())
-    scale = max(1.0, min(pixels.shape[:2]) / SIDE)
+    side = min(pixels.shape[:2])
+    scale = side / SIDE
     found = []
-    for x, y, window in _windows(pixels):
-        if scale > 1:
-            size = (round(window.shape[1] / scale), round(window.shape[0] / scale))
-            window = cv2.resize(window, size, interpolation=cv2.INTER_AREA)
-        result = engine(np.ascontiguousarray(window[..., ::-1]))
+    for x, y, window in _bands(pixels, side) if bands else _windows(pixels, side):
+        size = [max(32, round(length / scale)) for length in window.shape[1::-1]]
+        scaled = cv2.resize(window, size, interpolation=cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR)
+        result = engine(np.ascontiguousarray(scaled[..., ::-1]))
         for text, box in zip(result.txts or (), () if result.boxes is None else result.boxes, strict=True):
-            (left, top), (right, bottom) = box.min(axis=0) * scale + (x, y), box.max(axis=0) * scale + (x, y)
-            found.append(Line(text, float(left), float(top), float(right), float(bottom)))
+            (left, top), (right, bottom) = box.min(axis=0) * scale, box.max(axis=0) * scale
+            found.append(Line(text, float(left + x), float(top + y), float(right + x), float(bottom + y)))
     return found
 
 
-def _windows(pixels: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
-    """The picture, or parts of a long one that overlap by its shortest side: ``(x, y, pixels)``."""
+def _windows(pixels: np.ndarray, side: int) -> list[tuple[int, int, np.ndarray]]:
+    """The picture, or parts of a long one, ``(x, y, pixels)``; they overlap by its shortest side, more than a mark."""
     height, width = pixels.shape[:2]
-    short, long = sorted((height, width))
-    if long <= LONGEST * short:
+    long, length = max(height, width), LONGEST * side
+    if long <= length:
         return [(0, 0, pixels)]
-    length, step = LONGEST * short, (LONGEST - 1) * short
-    starts = [*range(0, long - length, step), long - length]
+    starts = [*range(0, long - length, length - side), long - length]
     if len(starts) > MOST_WINDOWS:
         starts = starts[: MOST_WINDOWS // 2] + starts[-MOST_WINDOWS // 2 :]
     if width > height:
         return [(start, 0, pixels[:, start : start + length]) for start in starts]
     return [(0, start, pixels[start : start + length]) for start in starts]
+
+
+def _bands(pixels: np.ndarray, side: int) -> list[tuple[int, int, np.ndarray]]:
+    """The bands along the upper and the lower edge, in windows where they are long: ``(x, y, pixels)``."""
+    height = pixels.shape[0]
+    high = max(1, round(BAND * side))
+    return [
+        (x, y + top, window) for top in (0, height - high) for x, y, window in _windows(pixels[top : top + high], side)
+    ]
 
 
 @functools.lru_cache(maxsize=1)
@@ -107,6 +121,8 @@ def _engine(process: int) -> Any:
     except (ImportError, OSError) as error:
         raise Unavailable("E_NO_OCR", f"{error}; run: {INSTALL}") from None
     settings: dict[str, Any] = {"Global.log_level": "critical", "Global.use_cls": False}
+    # Pictures come at the size that they are to be read at.
+    settings |= {"Global.max_side_len": LONGEST * SIDE, "Det.limit_side_len": 32}
     for part in ("Det", "Rec"):
         settings[f"{part}.model_path"] = _model(part.lower())
     # Workers of a run ask for one thread in the usual way, which onnxruntime itself does not look at.

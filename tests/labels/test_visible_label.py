@@ -198,11 +198,11 @@ def test_what_a_line_means(line: Line, state: str, found: str) -> None:
 
 def test_low_characters_and_the_middle_do_not_conform() -> None:
     assert understood([at("AI生成")], 800, 600, "x").conformance == ()
-    low = understood([at("AI生成", high=20)], 800, 600, "x").conformance
+    low = understood([at("AI生成", high=18)], 800, 600, "x").conformance
     assert len(low) == 1 and "5 %" in low[0] and "clause 5" in low[0]
     middle = understood([at("AI生成", **MIDDLE)], 800, 600, "x").conformance
     assert len(middle) == 1 and "neither at an edge nor in a corner" in middle[0]
-    assert graded(understood([at("AI生成", high=20)], 800, 600, "x"), {"text": "AI生成"}).state == "altered"
+    assert graded(understood([at("AI生成", high=18)], 800, 600, "x"), {"text": "AI生成"}).state == "altered"
 
 
 # Writing and reading ------------------------------------------------------------------------------------------------
@@ -244,6 +244,15 @@ def test_a_crop_through_the_text_leaves_residue_and_never_the_wording() -> None:
 
 
 @needs_ocr
+def test_the_edges_are_read_by_themselves_where_nothing_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = visible_ocr.lines
+    monkeypatch.setattr(visible_ocr, "lines", lambda pixels, bands=False: found(pixels, bands) if bands else [])
+    for corner in CORNERS:
+        label = Visible(corner=corner)
+        assert state_after(label, label.write(photograph(), CLAIM)).state == "intact"
+
+
+@needs_ocr
 def test_english_letters_in_the_middle_are_no_label() -> None:
     pixels = flat(200).pixels().copy()
     cv2.putText(pixels, "AI", (150, 160), cv2.FONT_HERSHEY_SIMPLEX, 1.2, (0, 0, 0), 3)
@@ -253,7 +262,7 @@ def test_english_letters_in_the_middle_are_no_label() -> None:
 
 @needs_ocr
 def test_a_low_mark_is_read_as_one_that_does_not_conform() -> None:
-    label = Visible(height=0.025)
+    label = Visible(height=0.018)
     reading = label.read(label.write(Media.from_pixels(cv2.resize(photograph().pixels(), (1500, 1250))), CLAIM))
     assert (reading.state, reading.declares_ai) == ("present", True)
     assert len(reading.conformance) == 1
@@ -263,7 +272,7 @@ def test_a_low_mark_is_read_as_one_that_does_not_conform() -> None:
 def test_a_mark_at_either_end_of_a_long_strip_is_found() -> None:
     for corner in ("bottom-right", "top-left"):
         label = Visible(corner=corner)
-        assert state_after(label, label.write(flat(120, 200, 3000), CLAIM)).state == "intact"
+        assert state_after(label, label.write(flat(120, 200, 1200), CLAIM)).state == "intact"
 
 
 @needs_ocr
@@ -293,7 +302,7 @@ def test_a_forked_worker_has_an_engine_of_its_own() -> None:
 
 
 @needs_ocr
-@pytest.mark.parametrize(("width", "height"), [(1, 1), (9, 300), (12, 12), (30, 900), (1500, 16)])
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (9, 300), (12, 12), (30, 100)])
 def test_odd_sizes_give_a_reading(width: int, height: int) -> None:
     reading = Visible().read(flat(77, width, height))
     assert reading.state == ("not_applicable" if min(width, height) < 10 else "absent")
@@ -316,3 +325,13 @@ def test_without_rapidocr_it_says_what_to_install(monkeypatch: pytest.MonkeyPatc
     assert Visible().missing() == "pip install 'washtest[visible]'"
     with pytest.raises(Unavailable, match="E_NO_OCR"):
         Visible().write(photograph(), CLAIM)
+
+
+@pytest.mark.parametrize(("width", "height"), [(200, 1200), (4000, 100), (300, 300), (100_000, 20)])
+def test_windows_cover_the_corners_of_a_long_picture(width: int, height: int) -> None:
+    windows = visible_ocr._windows(np.zeros((height, width, 3), np.uint8), min(width, height))
+    assert len(windows) <= visible_ocr.MOST_WINDOWS
+    assert windows[0][:2] == (0, 0)
+    x, y, last = windows[-1]
+    assert (x + last.shape[1], y + last.shape[0]) == (width, height)
+    assert all(max(part.shape[:2]) <= 3 * min(part.shape[:2]) for *_, part in windows)
