@@ -105,8 +105,9 @@ def attack(spec: str, source: Path, target: Path, seed: int, as_json: bool) -> N
 @click.command()
 @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--watermarks", is_flag=True, help="Decode watermarks too; a decoder gives bits for every picture.")
+@click.option("--visible", is_flag=True, help="Look for a visible label too; reading text takes about a second a file.")
 @json_option
-def inspect(paths: tuple[Path, ...], watermarks: bool, as_json: bool) -> None:
+def inspect(paths: tuple[Path, ...], watermarks: bool, visible: bool, as_json: bool) -> None:
     """Say which AI labels files carry, where, and whether they conform to their standard.
 
     \b
@@ -115,9 +116,10 @@ def inspect(paths: tuple[Path, ...], watermarks: bool, as_json: bool) -> None:
       washtest inspect *.png --json
     """
     from bench.labels import LABELS, read_all
-    from bench.labels.watermarks import is_watermark
+    from bench.labels.base import label_kind
 
-    readers = [label for label in LABELS if watermarks or not is_watermark(label)]
+    kinds = {"metadata", *(["watermark"] if watermarks else []), *(["visible"] if visible else [])}
+    readers = [label for label in LABELS if label_kind(label) in kinds]
     found: list[dict[str, Any]] = []
     failed = False
     for path in paths:

@@ -14,6 +14,7 @@ from bench.labels.gb45438 import GB45438
 from bench.labels.iptc import IPTC
 from bench.labels.parameters import Parameters
 from bench.labels.profiles import PROFILES
+from bench.labels.visible import Visible
 from bench.labels.watermarks import BlindWatermark, DwtDct, DwtDctSvd, RivaGan, TrustMark
 from bench.media import Media
 
@@ -29,6 +30,7 @@ LABELS: tuple[Label, ...] = (
     BlindWatermark(),
     RivaGan(),
     TrustMark(),
+    Visible(),
 )
 
 #: Those that are read from the file without looking at its pixels.
@@ -52,6 +54,7 @@ BUNDLES: dict[str, tuple[Label, ...]] = {
     "blindWatermark": (BlindWatermark(),),
     "rivaGan": (RivaGan(),),
     "trustMark": (TrustMark(),),
+    "visible": (Visible(),),
     "none": (),
 }
 

@@ -248,3 +248,14 @@ def test_detect_goes_on_after_a_file_that_cannot_be_read(washtest, jpg: Path, tm
     assert answer.code == 1
     assert [row["status"] for row in answer.json] == ["error", "ok"]
     assert "E_MISSING" in answer.json[0]["detail"]
+
+
+def test_inspect_reads_text_only_when_asked(washtest, jpg: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench.labels import visible_ocr
+
+    asked: list[object] = []
+    monkeypatch.setattr(visible_ocr, "lines", lambda pixels, bands=False: asked.append(bands) or [])
+    labels = [reading["label"] for reading in washtest("inspect", jpg, "--json").json[0]["readings"]]
+    assert "visible" not in labels and not asked
+    reading = washtest("inspect", jpg, "--visible", "--json").json[0]["readings"][-1]
+    assert (reading["label"], reading["state"], asked) == ("visible", "absent", [False, True])

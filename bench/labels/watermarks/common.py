@@ -53,7 +53,7 @@ def write(label: Label, media: Media, claim: Claim, embed: Callable[[np.ndarray,
     if not label.applies(media.mime):
         raise NotApplicable("E_NOT_APPLICABLE", f"{label.name} is written into {', '.join(MIMES)}, not {media.mime}")
     bits = np.array([int(bit) for bit in label.expected(claim)["bits"]])
-    return _encoded(embed(media.pixels(), bits), media.mime)
+    return encoded(embed(media.pixels(), bits), media.mime)
 
 
 def read(label: Label, media: Media, extract: Callable[[np.ndarray], np.ndarray]) -> Reading:
@@ -84,7 +84,12 @@ def check_area(pixels: np.ndarray, smallest: int) -> None:
         raise NotApplicable("E_TOO_SMALL", f"{width}x{height} pixels; the scheme needs {smallest:,}")
 
 
-def _encoded(pixels: np.ndarray, mime: str) -> Media:
+def encoded(pixels: np.ndarray, mime: str) -> Media:
+    """Marked pixels as a file: JPEG at quality 95 without chroma subsampling, WebP and PNG losslessly.
+
+    Raises:
+        CodedError: ``E_ENCODE``.
+    """
     import cv2
 
     if mime == "image/png":
