@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from bench.containers.model import MAX_METADATA_BYTES, MAX_PARTS, Packet, inflate
@@ -16,6 +17,9 @@ from bench.errors import CodedError
 XMP_TYPE = b"application/rdf+xml"
 #: The ``uuid`` box of files that are no item files (XMP specification part 3, section 1.2.7).
 XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+
+#: XMP items that cannot be read, after which no other is tried: each may have cost as much as the largest one.
+_MOST_UNREADABLE = 16
 
 
 class Box(NamedTuple):
@@ -82,8 +86,20 @@ class Meta:
 
     def describes_primary(self, item: int) -> bool:
         """Whether the item says of itself that it describes the primary image, or says nothing."""
-        targets = [r.targets for r in self.references if r.kind == b"cdsc" and r.source == item]
-        return not targets or any(self.primary in t for t in targets)
+        return self._described.get(item, True)
+
+    @cached_property
+    def places(self) -> dict[int, Location]:
+        """Each item's place, the first where there are several."""
+        return {place.id: place for place in reversed(self.locations)}
+
+    @cached_property
+    def _described(self) -> dict[int, bool]:
+        found: dict[int, bool] = {}
+        for reference in self.references:
+            if reference.kind == b"cdsc":
+                found[reference.source] = found.get(reference.source, False) or self.primary in reference.targets
+        return found
 
 
 def walk(data: bytes, start: int = 0, stop: int | None = None) -> Iterator[Box]:
@@ -218,7 +234,7 @@ def spans(data: bytes, meta: Meta, item: int) -> list[tuple[int, int]]:
         CodedError: ``E_METADATA`` for an item without a place, ``E_TRUNCATED`` for one outside its source,
             ``E_UNSUPPORTED`` for one in another file or item.
     """
-    place = next((where for where in meta.locations if where.id == item), None)
+    place = meta.places.get(item)
     if place is None or not place.extents:
         raise CodedError("E_METADATA", f"item {item} has no place in the file")
     low, high = 0, len(data)
@@ -276,9 +292,9 @@ def check(data: bytes) -> None:
         raise CodedError("E_TRUNCATED", f"file of {len(data)} bytes ends without its meta box")
     if meta is None:
         return
-    for place in meta.locations:
+    for item in meta.places:
         try:
-            spans(data, meta, place.id)
+            spans(data, meta, item)
         except CodedError as error:
             if error.code == "E_TRUNCATED":
                 raise
@@ -297,19 +313,19 @@ def read_xmp(data: bytes) -> tuple[list[Packet], CodedError | None]:
             if found.kind != b"meta" or packets:
                 continue
             meta = read_meta(data, found)
-            for item in meta.infos:
-                if item.kind != b"mime" or item.content_type != XMP_TYPE:
-                    continue
-                main = meta.describes_primary(item.id)
-                try:
-                    packet = Packet("isobmff-item" if main else "isobmff-other", content(data, meta, item))
-                except CodedError as error:
-                    failure = failure or error
-                    continue
-                left -= len(packet.payload)
+            items = {item.id: item for item in meta.infos if item.kind == b"mime" and item.content_type == XMP_TYPE}
+            for item in items.values():
                 if left < 0:  # many items that name the same bytes
                     raise CodedError("E_METADATA", f"XMP items of more than {MAX_METADATA_BYTES} bytes")
-                (packets if main else others).append(packet)
+                main = meta.describes_primary(item.id)
+                try:
+                    payload = content(data, meta, item)
+                except CodedError as error:
+                    failure = failure or error
+                    left -= MAX_METADATA_BYTES // _MOST_UNREADABLE
+                    continue
+                left -= len(payload)
+                (packets if main else others).append(Packet("isobmff-item" if main else "isobmff-other", payload))
     except CodedError as error:
         failure = failure or error
     return packets + others, failure

@@ -18,6 +18,46 @@ _TIFF_TAG = 0xCD41
 _GIF_APPLICATION = b"\x0bC2PA_GIF"
 
 
+#: More JUMBF or file boxes than this are an attack on the reader; real stores and files have some hundreds.
+MOST_BOXES = 10_000
+_CONTAINERS = frozenset(
+    (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"dinf", b"edts", b"udta", b"mvex", b"moof", b"traf", b"mfra",
+     b"meta", b"iprp", b"ipco", b"schi", b"sinf", b"ilst", b"tref")
+)  # fmt: skip
+
+
+def check_bounds(data: bytes) -> None:
+    """Refuse a file on which a native reader, which cannot be stopped, takes time by the square of its parts.
+
+    Raises:
+        CodedError: ``E_METADATA`` for too many boxes, ``E_CORRUPT`` for TIFF directories that loop or overlap.
+    """
+    boxes = data.count(b"jumd")
+    if boxes > MOST_BOXES:
+        raise CodedError("E_METADATA", f"{boxes} JUMBF boxes; the limit is {MOST_BOXES}")
+    if data[4:8] == b"ftyp":
+        _count_boxes(data)
+    else:
+        tiff.check_bounds(data)
+
+
+def _count_boxes(data: bytes) -> None:
+    count = 0
+    waiting = [(0, len(data))]
+    while waiting:
+        start, stop = waiting.pop()
+        try:
+            for box in isobmff.walk(data, start, stop):
+                count += 1
+                if count > MOST_BOXES:
+                    raise CodedError("E_METADATA", f"more than {MOST_BOXES} boxes")
+                if box.kind in _CONTAINERS:
+                    waiting.append((min(box.body + (4 if box.kind == b"meta" else 0), box.end), box.end))
+        except CodedError as error:
+            if error.code == "E_METADATA":
+                raise
+
+
 def find(data: bytes) -> tuple[str, CodedError | None]:
     """The place that holds C2PA bytes, by name, and what kept the search from looking everywhere.
 

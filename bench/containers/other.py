@@ -76,6 +76,8 @@ def pillow_header(data: bytes, mime: str) -> Header:
     from PIL import Image
 
     need_decoder(mime)
+    if mime == "image/tiff":
+        tiff.check_bounds(data)  # Pillow loads every field of every page that the file counts
     # It logs what it refuses; without any handler Python prints that to standard error.
     logging.getLogger("PIL").addHandler(_QUIET)
     try:

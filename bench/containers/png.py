@@ -23,6 +23,8 @@ XMP_KEYWORD = b"XML:com.adobe.xmp"
 RAW_XMP = b"Raw profile type xmp"
 RAW_EXIF = (b"Raw profile type exif", b"Raw profile type APP1")
 TEXT = (b"tEXt", b"zTXt", b"iTXt")
+#: Compressed texts that cannot be read, after which no other is tried: each may have cost as much as the largest one.
+_MOST_UNREADABLE = 16
 _CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 
 
@@ -195,9 +197,10 @@ def _texts(
                 text = _text(span.kind, data[cut + 1 : span.body + span.size], left)
             except CodedError as error:
                 failure = failure or error
-                continue
-            left -= len(text) if span.kind != b"tEXt" else 0
-            found.append((span, keyword, text))
+                left -= MAX_METADATA_BYTES // _MOST_UNREADABLE
+            else:
+                left -= len(text) if span.kind != b"tEXt" else 0
+                found.append((span, keyword, text))
             if left <= 0:
                 raise CodedError("E_METADATA", f"compressed metadata expands past {MAX_METADATA_BYTES} bytes")
     except CodedError as error:

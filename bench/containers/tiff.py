@@ -179,10 +179,12 @@ def chain(block: bytes | bytearray, how: Layout) -> Iterator[Directory]:
     """The directories of the pages in order.
 
     Raises:
-        CodedError: ``E_TRUNCATED`` for a directory that reaches past the end, ``E_CORRUPT`` for a loop or for more than
-            4096 of them. What was yielded before stands.
+        CodedError: ``E_TRUNCATED`` for a directory that reaches past the end, ``E_CORRUPT`` for a loop, for more than
+            4096 of them, or for directories or fields that share their bytes so that they would never be read to the
+            end. What was yielded before stands.
     """
     seen: set[int] = set()
+    taken = 0
     offset = first(block, how)
     while offset or not seen:
         if offset in seen or len(seen) >= MAX_DIRECTORIES:
@@ -191,8 +193,27 @@ def chain(block: bytes | bytearray, how: Layout) -> Iterator[Directory]:
         found = directory(block, how, offset)
         if not found.whole:
             raise CodedError("E_TRUNCATED", f"TIFF directory at byte {offset} reaches past the end")
+        taken += found.end - found.offset
+        values = sum(entry.size for entry in found.entries if how.word < entry.size <= len(block))
+        if taken > len(block) or values > 4 * len(block):
+            raise CodedError("E_CORRUPT", f"TIFF directory at byte {offset} shares its bytes with others")
         yield found
         offset = found.next
+
+
+def check_bounds(block: bytes) -> None:
+    """Refuse a structure that no reader gets to the end of; one that is cut off passes, and what is no TIFF.
+
+    Raises:
+        CodedError: ``E_CORRUPT``, as ``chain``.
+    """
+    how = layout(block)
+    try:
+        for _ in chain(block, how) if how else ():
+            pass
+    except CodedError as error:
+        if error.code == "E_CORRUPT":
+            raise
 
 
 def numbers(block: bytes | bytearray, how: Layout, entry: Entry) -> tuple[int, ...]:

@@ -68,7 +68,10 @@ def _find(root: Element, wanted: _WANTED) -> Iterator[Property]:
                 if wanted(*_split(child.tag)):
                     top.add(id(child))
                     yield from _elements(child, "top")
-    inside = {id(node) for rdf in root.iter(f"{{{RDF}}}RDF") for node in rdf.iter()} if top else set()
+    inside: set[int] = set()
+    for rdf in root.iter(f"{{{RDF}}}RDF") if top else ():
+        if id(rdf) not in inside:  # one inside another has been walked with it
+            inside.update(id(node) for node in rdf.iter())
     for node in root.iter():
         if id(node) not in top:
             level: _LEVEL = "nested" if id(node) in inside else "outside"
