@@ -30,6 +30,8 @@ STRIPE, ROW = 0.28, 0.85
 PHASES = 1024
 #: Read noise of the sensor, standard deviation in electrons, and light that black areas give off, white 1.
 READ_NOISE, BLACK_LIGHT = 4.0, 0.004
+#: What the sensor can hold over what becomes white in the file: single stripes are brighter than the screen's mean.
+HEADROOM = 3.0
 
 
 @settings
@@ -40,11 +42,11 @@ class Recapture:
         tilt: angle between the camera's axis and the screen's normal in degrees, 0..40; towards which side is drawn
             evenly. The camera is also rolled by up to a fifth of it.
         pitch: camera pixels per screen pixel, 1..4. Colours are sampled at every second camera pixel, so moire is
-            strong up to about 2.5 and gone at 4.
+            strongest about 2; from about 3 the stripes themselves show.
         screen: longest side at which the picture is shown, screen pixels, 16..4096; larger ones are shrunk to it.
         blur: of the lens, Gaussian sigma in camera pixels, 0..10.
-        electrons: full well of a sensor pixel, 50..100000: shot noise at white is 1/sqrt(electrons). 2000 is a phone
-            indoors.
+        electrons: caught by a sensor pixel where the file gets white, 50..100000: the shot noise there is
+            1/sqrt(electrons). 2000 is a phone indoors.
         exposure: largest error of exposure in stops, 0..3, and (a tenth of it) of the white balance; drawn evenly.
         vignette: light lost in the frame's corners, 0..0.9.
         quality: of the JPEG file, 1..100.
@@ -95,7 +97,7 @@ class Recapture:
             light = cv2.GaussianBlur(light, (0, 0), self.blur)
         light *= _grid(np.linalg.inv(to_camera), width, height, self.pitch, self.blur)
         stops, red, blue = rng.uniform(-1, 1, 3) * self.exposure
-        # The brightest screen comes out a little under full well, as automatic exposure leaves it.
+        # A white screen comes out a little under the file's white, as automatic exposure leaves it.
         gains = np.exp2([stops + red / 10, stops, stops + blue / 10]) * 0.9
         light += BLACK_LIGHT
         light *= gains.astype(np.float32)
@@ -143,10 +145,10 @@ class Recapture:
 
 @functools.cache
 def _tone_tables() -> tuple[np.ndarray, np.ndarray]:
-    """Tables by IEC 61966-2-1: sRGB values to linear light (float32, white 1), 16-bit linear light to sRGB values."""
+    """Tables by IEC 61966-2-1: sRGB values to light (float32, white 1), 16-bit sensor readings to sRGB values."""
     import numpy as np
 
-    value, light = np.linspace(0, 1, 256), np.linspace(0, 1, 65536)
+    value, light = np.linspace(0, 1, 256), np.minimum(np.linspace(0, HEADROOM, 65536), 1)
     to_light = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
     to_value = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
     return to_light.astype(np.float32), np.rint(to_value * 255).astype(np.uint8)
@@ -212,5 +214,5 @@ def _sensed(mosaic: np.ndarray, electrons: float, rng: np.random.Generator) -> n
     cv2.randn(noise, 0, 1)
     noise *= np.sqrt(mosaic / electrons + (READ_NOISE / electrons) ** 2)
     noise += mosaic
-    read: np.ndarray = (np.clip(noise, 0, 1) * 65535).astype(np.uint16)
+    read: np.ndarray = np.clip(noise * (65535 / HEADROOM) + 0.5, 0, 65535).astype(np.uint16)
     return read
