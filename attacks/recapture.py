@@ -157,30 +157,37 @@ def _tone_tables() -> tuple[np.ndarray, np.ndarray]:
 def _grid(to_screen: np.ndarray, width: int, height: int, pitch: float, blur: float) -> np.ndarray:
     """Light of the screen's stripes at each camera pixel over the light of an even screen, ``(height, width, 3)``.
 
-    The stripes are a product of two periodic profiles, so they are summed as Fourier series of the screen's pixel
-    grid. Each harmonic is weakened by the camera pixel's own area and by the lens; what is left of it above the
-    camera's sampling rate is what shows as moire.
+    The stripes are a product of a profile across and one down, both of the period of the screen's pixels. What the
+    camera's coarser grid makes of them is moire.
     """
     import numpy as np
 
-    phases = (np.arange(PHASES) + 0.5) / PHASES
-    columns, rows = np.ones((PHASES, 3)), np.ones((PHASES, 1))
-    for harmonic in range(1, 5):
-        rate = harmonic / pitch
-        kept = 2 * np.sinc(rate) * math.exp(-2 * (math.pi * blur * rate) ** 2)
-        for colour in range(3):
-            wave = np.cos(2 * math.pi * harmonic * (phases - (colour + 0.5) / 3))
-            columns[:, colour] += kept * np.sinc(harmonic * STRIPE) * wave
-        rows[:, 0] += kept * np.sinc(harmonic * ROW) * np.cos(2 * math.pi * harmonic * (phases - 0.5))
+    across, down = _profiles(pitch, blur)
     x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
-    across, down, depth = (np.float32(row[0]) * x + np.float32(row[1]) * y + np.float32(row[2]) for row in to_screen)
+    u, v, depth = (np.float32(row[0]) * x + np.float32(row[1]) * y + np.float32(row[2]) for row in to_screen)
     # Pixel i of the screen reaches from i - 0.5 to i + 0.5; PHASES is a power of two, so a mask takes the fraction.
-    phase_across, phase_down = (
-        ((side / depth + 0.5) * PHASES).astype(np.int32) & (PHASES - 1) for side in (across, down)
-    )
-    grid: np.ndarray = columns.astype(np.float32)[phase_across]
-    grid *= rows.astype(np.float32)[phase_down]
+    right, below = (((side / depth + 0.5) * PHASES).astype(np.int32) & (PHASES - 1) for side in (u, v))
+    grid: np.ndarray = across[right]
+    grid *= down[below]
     return grid
+
+
+@functools.lru_cache
+def _profiles(pitch: float, blur: float) -> tuple[np.ndarray, np.ndarray]:
+    """Light over its mean at ``PHASES`` places of a screen pixel, across for each colour and down: float32.
+
+    Each is what is lit, averaged over the camera pixel's area and blurred by the lens: a product of their spectra.
+    """
+    import numpy as np
+
+    place = (np.arange(PHASES) + 0.5) / PHASES
+    middles, shares = np.array([1 / 6, 1 / 2, 5 / 6, 1 / 2]), np.array([STRIPE, STRIPE, STRIPE, ROW])
+    lit = (np.abs(place[:, None] - middles) < shares / 2).astype(np.float64)
+    lit /= lit.mean(0)
+    rate = np.arange(PHASES // 2 + 1)[:, None] / pitch  # cycles per camera pixel
+    seen = np.fft.rfft(lit, axis=0) * np.sinc(rate) * np.exp(-2 * (math.pi * blur * rate) ** 2)
+    profiles = np.maximum(np.fft.irfft(seen, PHASES, axis=0), 0).astype(np.float32)
+    return profiles[:, :3], profiles[:, 3:]
 
 
 def _falloff(width: int, height: int, loss: float) -> np.ndarray:

@@ -66,7 +66,7 @@ def test_crop_is_a_window_of_the_picture_bit_for_bit(attack) -> None:
     found = set()
     for seed in range(12):
         left = pixels(attack, seed=seed)
-        _, best, _, (x, y) = cv2.minMaxLoc(-cv2.matchTemplate(PHOTO.pixels(), left, cv2.TM_SQDIFF))
+        _, _, _, (x, y) = cv2.minMaxLoc(-cv2.matchTemplate(PHOTO.pixels(), left, cv2.TM_SQDIFF))
         assert np.array_equal(PHOTO.pixels()[y : y + left.shape[0], x : x + left.shape[1]], left)
         found.add((x, y))
     middle = ((201 - left.shape[1]) // 2, (150 - left.shape[0]) // 2)
@@ -172,14 +172,23 @@ def test_expanding_loses_no_corner() -> None:
         assert cv2.connectedComponents((turned[..., 0] > 20).astype(np.uint8))[0] == 5
 
 
+def _homography(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """The matrix that takes four points to four others, from its linear equations."""
+    rows, right = [], []
+    for (x, y), (u, v) in zip(before, after, strict=True):
+        rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
+        right += [u, v]
+    return np.append(np.linalg.solve(rows, right), 1).reshape(3, 3)
+
+
 @pytest.mark.parametrize("shift", [0.05, 0.2, 0.4])
 def test_perspective_is_scikit_images_warp(shift: float) -> None:
     tilted = pixels(Perspective(shift=shift, fill=255), seed=3).astype(int)
     inwards = np.random.default_rng(3).uniform(0, 1, (4, 2)) * shift
     before = np.array([(0, 0), (201, 0), (201, 150), (0, 150)], float)
     signs = np.array([(1, 1), (-1, 1), (-1, -1), (1, -1)])
-    transform = skimage.transform.ProjectiveTransform.from_estimate(
-        before + inwards * signs * (201, 150) - 0.5, before - 0.5
+    transform = skimage.transform.ProjectiveTransform(
+        _homography(before + inwards * signs * (201, 150) - 0.5, before - 0.5)
     )
     reference = skimage.transform.warp(PHOTO.pixels(), transform, order=1, cval=1, preserve_range=False) * 255
     assert (np.abs(tilted - reference).max(axis=2) <= 6).mean() > 0.96
