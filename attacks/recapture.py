@@ -30,6 +30,8 @@ STRIPE, ROW = 0.28, 0.85
 PHASES = 1024
 #: Read noise of the sensor, standard deviation in electrons, and light that black areas give off, white 1.
 READ_NOISE, BLACK_LIGHT = 4.0, 0.004
+#: Where the colour filters sit in each cell of two by two camera pixels: row, column, colour.
+BAYER = ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 2))
 #: What the sensor can hold over what becomes white in the file: single stripes are brighter than the screen's mean.
 HEADROOM = 3.0
 
@@ -95,14 +97,17 @@ class Recapture:
         light = warped(cv2.LUT(shown, to_light), to_camera, width, height, "linear", 0)
         if self.blur:
             light = cv2.GaussianBlur(light, (0, 0), self.blur)
-        light *= _grid(np.linalg.inv(to_camera), width, height, self.pitch, self.blur)
+        # From here on one colour per camera pixel: the filters sit in front of everything that follows.
+        mosaic = _bayer(light)
+        mosaic *= _grid(np.linalg.inv(to_camera), width, height, self.pitch, self.blur)
+        mosaic += BLACK_LIGHT
+        mosaic *= _falloff(width, height, self.vignette)
         stops, red, blue = rng.uniform(-1, 1, 3) * self.exposure
         # A white screen comes out a little under the file's white, as automatic exposure leaves it.
         gains = np.exp2([stops + red / 10, stops, stops + blue / 10]) * 0.9
-        light += BLACK_LIGHT
-        light *= gains.astype(np.float32)
-        light *= _falloff(width, height, self.vignette)[..., None]
-        raw = _sensed(_bayer(light), self.electrons, rng)
+        for top, left, colour in BAYER:
+            mosaic[top::2, left::2] *= np.float32(gains[colour])
+        raw = _sensed(mosaic, self.electrons, rng)
         photograph = cv2.demosaicing(raw, cv2.COLOR_BayerRGGB2RGB)
         return Jpeg(quality=self.quality)(Media.from_pixels(to_values[photograph]), rng)
 
@@ -155,7 +160,7 @@ def _tone_tables() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _grid(to_screen: np.ndarray, width: int, height: int, pitch: float, blur: float) -> np.ndarray:
-    """Light of the screen's stripes at each camera pixel over the light of an even screen, ``(height, width, 3)``.
+    """Light of the stripes of a camera pixel's own colour over that of an even screen, ``(height, width)``.
 
     The stripes are a product of a profile across and one down, both of the period of the screen's pixels. What the
     camera's coarser grid makes of them is moire.
@@ -167,8 +172,9 @@ def _grid(to_screen: np.ndarray, width: int, height: int, pitch: float, blur: fl
     u, v, depth = (np.float32(row[0]) * x + np.float32(row[1]) * y + np.float32(row[2]) for row in to_screen)
     # Pixel i of the screen reaches from i - 0.5 to i + 0.5; PHASES is a power of two, so a mask takes the fraction.
     right, below = (((side / depth + 0.5) * PHASES).astype(np.int32) & (PHASES - 1) for side in (u, v))
-    grid: np.ndarray = across[right]
-    grid *= down[below]
+    grid: np.ndarray = down.take(below)
+    for top, left, colour in BAYER:
+        grid[top::2, left::2] *= across[colour].take(right[top::2, left::2])
     return grid
 
 
@@ -176,7 +182,8 @@ def _grid(to_screen: np.ndarray, width: int, height: int, pitch: float, blur: fl
 def _profiles(pitch: float, blur: float) -> tuple[np.ndarray, np.ndarray]:
     """Light over its mean at ``PHASES`` places of a screen pixel, across for each colour and down: float32.
 
-    Each is what is lit, averaged over the camera pixel's area and blurred by the lens: a product of their spectra.
+    Each is what is lit, averaged over the camera pixel's area and blurred by the lens: a product of spectra. Those of
+    a tilted screen are taken as if all of it were as far away as its middle.
     """
     import numpy as np
 
@@ -187,7 +194,7 @@ def _profiles(pitch: float, blur: float) -> tuple[np.ndarray, np.ndarray]:
     rate = np.arange(PHASES // 2 + 1)[:, None] / pitch  # cycles per camera pixel
     seen = np.fft.rfft(lit, axis=0) * np.sinc(rate) * np.exp(-2 * (math.pi * blur * rate) ** 2)
     profiles = np.maximum(np.fft.irfft(seen, PHASES, axis=0), 0).astype(np.float32)
-    return profiles[:, :3], profiles[:, 3:]
+    return profiles.T[:3].copy(), profiles.T[3].copy()
 
 
 def _falloff(width: int, height: int, loss: float) -> np.ndarray:
@@ -200,14 +207,12 @@ def _falloff(width: int, height: int, loss: float) -> np.ndarray:
 
 
 def _bayer(light: np.ndarray) -> np.ndarray:
-    """One colour per camera pixel: red and green in even rows, green and blue in odd ones."""
+    """One colour per camera pixel, as its filter lets through."""
     import numpy as np
 
     mosaic = np.empty(light.shape[:2], np.float32)
-    mosaic[0::2, 0::2] = light[0::2, 0::2, 0]
-    mosaic[0::2, 1::2] = light[0::2, 1::2, 1]
-    mosaic[1::2, 0::2] = light[1::2, 0::2, 1]
-    mosaic[1::2, 1::2] = light[1::2, 1::2, 2]
+    for top, left, colour in BAYER:
+        mosaic[top::2, left::2] = light[top::2, left::2, colour]
     return mosaic
 
 
