@@ -109,7 +109,7 @@ class Recapture:
             mosaic[top::2, left::2] *= np.float32(gains[colour])
         raw = _sensed(mosaic, self.electrons, rng)
         photograph = cv2.demosaicing(raw, cv2.COLOR_BayerRGGB2RGB)
-        return Jpeg(quality=self.quality)(Media.from_pixels(to_values[photograph]), rng)
+        return Jpeg(quality=self.quality)(Media.from_pixels(to_values.take(photograph)), rng)
 
     def _shown(self, pixels: np.ndarray) -> np.ndarray:
         """The picture at the size it has on the screen."""
@@ -203,7 +203,8 @@ def _falloff(width: int, height: int, loss: float) -> np.ndarray:
 
     tangent = 1 / math.sqrt(1 - loss) - 1  # squared, at the corner: (1 + tan^2)^-2 = 1 - loss
     x, y = (np.linspace(-1, 1, side, dtype=np.float32) ** 2 / 2 for side in (width, height))
-    return (1 + np.float32(tangent) * (x + y[:, None])) ** -2
+    light: np.ndarray = 1 / np.square(1 + np.float32(tangent) * (x + y[:, None]))
+    return light
 
 
 def _bayer(light: np.ndarray) -> np.ndarray:

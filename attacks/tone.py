@@ -61,7 +61,7 @@ class PillowBlur:
 
     radius: float = 2.0
 
-    family = "blur (Pillow)"
+    family = "pillow-blur"
     axis = "Pillow's blur radius, pixels"
 
     def __post_init__(self) -> None:
