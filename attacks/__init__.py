@@ -6,12 +6,16 @@ name attacks with their own parameters; ``washtest list attacks`` prints this tu
 
 from attacks.base import Attack, Identity
 from attacks.chain import Chain
-from attacks.geometry import Crop, Resize
+from attacks.colour import Brightness, Contrast, Gamma, Greyscale, Hue, Palette, Saturation
+from attacks.cover import Erase, Pad
+from attacks.geometry import Aspect, Crop, CropArea, Flip, Resize, ResizedCrop
+from attacks.recapture import Recapture
 from attacks.recompress import Jpeg, Png, WebP
 from attacks.reexport import OpenCVSave, PillowSave
 from attacks.regenerate import Resynthesise
 from attacks.screenshot import Screenshot
-from attacks.tone import Blur, Noise
+from attacks.tone import Blur, BoxBlur, Median, Noise, PillowBlur, PoissonNoise, Sharpen, SpeckleNoise
+from attacks.warp import Perspective, Rotate
 
 ATTACKS: tuple[Attack, ...] = (
     Identity(),
@@ -21,10 +25,32 @@ ATTACKS: tuple[Attack, ...] = (
     PillowSave(),
     OpenCVSave(),
     Resize(),
+    Aspect(),
     Crop(),
+    CropArea(),
+    ResizedCrop(),
+    Flip(),
+    Rotate(),
+    Perspective(),
+    Pad(),
+    Erase(),
+    Brightness(),
+    Contrast(),
+    Gamma(),
+    Saturation(),
+    Hue(),
+    Greyscale(),
+    Palette(),
     Blur(),
+    PillowBlur(),
+    BoxBlur(),
+    Median(),
+    Sharpen(),
     Noise(),
+    PoissonNoise(),
+    SpeckleNoise(),
     Screenshot(),
+    Recapture(),
     Resynthesise(),
     Chain(attacks=(Screenshot(), Jpeg(quality=75))),
 )

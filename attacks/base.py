@@ -8,7 +8,8 @@ belongs to (``family``), where on it (``severity``, larger is worse, ``axis`` na
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from bench.errors import CodedError
 from bench.media import MAX_PIXELS, Media
@@ -70,3 +71,29 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
     """Raise ``ValueError`` in the house wording when a parameter is out of range (both ends allowed)."""
     if not low <= value <= high:
         raise ValueError(f"{name} must be in {low:g}..{high:g}, got {value:g}")
+
+
+def check_choice(name: str, value: str, known: tuple[str, ...]) -> None:
+    """Raise ``ValueError`` in the house wording when a parameter is none of those known."""
+    if value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
+
+
+def curve(name: str, attack: Any, *along: str) -> str:
+    """A family's name: ``name`` and every parameter that is not at its default, those that severity follows left out.
+
+    Attacks of one family then differ in severity only, e.g. ``rotate expand fill=255``.
+
+    Args:
+        name: of the curve at default settings.
+        attack: a settings object.
+        along: names of the parameters that move along the curve.
+    """
+    parts = [name]
+    for field in fields(attack):
+        value = getattr(attack, field.name)
+        if field.name in along or value == field.default:
+            continue
+        number = f"{value:g}" if isinstance(value, float) else value
+        parts.append(value if isinstance(value, str) else field.name if value is True else f"{field.name}={number}")
+    return " ".join(parts)

@@ -10,19 +10,33 @@ import skimage.data
 from attacks import ATTACKS
 from attacks.base import Identity
 from attacks.chain import Chain
-from attacks.geometry import Crop, Resize
+from attacks.cover import Erase
+from attacks.geometry import Crop, CropArea, Resize, ResizedCrop
+from attacks.recapture import Recapture
 from attacks.recompress import SUBSAMPLINGS, Jpeg, Png, WebP
 from attacks.reexport import OpenCVSave, PillowSave
 from attacks.regenerate import Resynthesise
 from attacks.screenshot import Screenshot, draw
-from attacks.tone import Blur, Noise
+from attacks.tone import Blur, Noise, PoissonNoise, SpeckleNoise
+from attacks.warp import Perspective
 from bench.errors import CodedError
 from bench.labels import BUNDLES, GB45438, IPTC, METADATA, read_all, write_bundle
 from bench.labels.base import Claim
 from bench.media import Media
 
 #: Attacks whose result depends on the generator.
-CHANCE = (Noise(), Resynthesise(), Chain(attacks=(Noise(), Jpeg())))
+CHANCE = (
+    CropArea(),
+    ResizedCrop(),
+    Perspective(),
+    Erase(),
+    Noise(),
+    PoissonNoise(),
+    SpeckleNoise(),
+    Recapture(),
+    Resynthesise(),
+    Chain(attacks=(Noise(), Jpeg())),
+)
 
 
 def rng(seed: int = 0) -> np.random.Generator:

@@ -10,12 +10,16 @@ from hypothesis import strategies as st
 from attacks import ATTACKS
 from attacks.base import Attack, Identity
 from attacks.chain import Chain
-from attacks.geometry import FILTERS, Crop, Resize
+from attacks.colour import Brightness, Contrast, Gamma, Greyscale, Hue, Palette, Saturation
+from attacks.cover import Erase, Pad
+from attacks.geometry import FILTERS, PLACES, Aspect, Crop, CropArea, Flip, Resize, ResizedCrop
+from attacks.recapture import Recapture
 from attacks.recompress import SUBSAMPLINGS, Jpeg, Png, WebP
 from attacks.reexport import OpenCVSave, PillowSave
 from attacks.regenerate import Resynthesise
 from attacks.screenshot import Screenshot
-from attacks.tone import Blur, Noise
+from attacks.tone import Blur, BoxBlur, Median, Noise, PillowBlur, PoissonNoise, Sharpen, SpeckleNoise
+from attacks.warp import CANVASES, WARP_FILTERS, Perspective, Rotate
 from bench.harness import registry
 
 CLASSES = (
@@ -26,10 +30,32 @@ CLASSES = (
     PillowSave,
     OpenCVSave,
     Resize,
+    Aspect,
     Crop,
+    CropArea,
+    ResizedCrop,
+    Flip,
+    Rotate,
+    Perspective,
+    Pad,
+    Erase,
+    Brightness,
+    Contrast,
+    Gamma,
+    Saturation,
+    Hue,
+    Greyscale,
+    Palette,
     Blur,
+    PillowBlur,
+    BoxBlur,
+    Median,
+    Sharpen,
     Noise,
+    PoissonNoise,
+    SpeckleNoise,
     Screenshot,
+    Recapture,
     Resynthesise,
     Chain,
 )
@@ -48,7 +74,29 @@ SIMPLE = st.one_of(
     st.builds(WebP, st.integers(1, 100)),
     st.builds(PillowSave, st.booleans()),
     st.builds(Resize, number(0.01, 4), st.sampled_from(FILTERS)),
-    st.builds(Crop, number(0, 0.49)),
+    st.builds(Aspect, number(0.25, 4), st.sampled_from(FILTERS)),
+    st.builds(Crop, number(0, 0.49), st.sampled_from(PLACES)),
+    st.builds(CropArea, number(0, 0.99), st.sampled_from(PLACES)),
+    st.builds(ResizedCrop, number(0, 0.99), st.sampled_from(PLACES), st.sampled_from(FILTERS)),
+    st.builds(Flip, st.sampled_from(["horizontal", "vertical", "both"])),
+    st.builds(Rotate, number(-180, 180), st.sampled_from(CANVASES), st.sampled_from(WARP_FILTERS), st.integers(0, 255)),
+    st.builds(Perspective, number(0, 0.4), st.sampled_from(WARP_FILTERS), st.integers(0, 255)),
+    st.builds(Pad, number(0, 2), st.integers(0, 255)),
+    st.builds(Erase, number(0, 1), st.integers(0, 255)),
+    st.builds(Brightness, number(0, 4)),
+    st.builds(Contrast, number(0, 4)),
+    st.builds(Gamma, number(0.1, 10)),
+    st.builds(Saturation, number(0, 4)),
+    st.builds(Hue, number(-180, 180)),
+    st.just(Greyscale()),
+    st.builds(Palette, st.integers(2, 256), st.booleans()),
+    st.builds(PillowBlur, number(0, 100)),
+    st.builds(BoxBlur, st.integers(0, 100)),
+    st.builds(Median, st.integers(0, 25).map(lambda radius: 2 * radius + 1)),
+    st.builds(Sharpen, number(0, 10), number(0.1, 50)),
+    st.builds(PoissonNoise, number(1, 1e6)),
+    st.builds(SpeckleNoise, number(0.001, 2)),
+    st.builds(Recapture, number(0, 40), number(1, 4), st.integers(16, 4096), number(0, 10), number(50, 1e5)),
     st.builds(Blur, number(0.1, 50)),
     st.builds(Noise, number(0.001, 1)),
     st.builds(
@@ -99,6 +147,38 @@ def test_attack_says_where_it_stands(attack: Attack) -> None:
         (lambda: Crop(edge=0.5), "edge must be in 0..0.49, got 0.5"),
         (lambda: Blur(sigma=0.05), "sigma must be in 0.1..50, got 0.05"),
         (lambda: Blur(sigma=float("nan")), "sigma must be in 0.1..50, got nan"),
+        (lambda: Crop(placed="left"), "placed must be one of centre, random, got 'left'"),
+        (lambda: CropArea(area=1), "area must be in 0..0.99, got 1"),
+        (
+            lambda: ResizedCrop(filter="sinc"),
+            "filter must be one of nearest, linear, cubic, area, lanczos4, got 'sinc'",
+        ),
+        (lambda: Aspect(factor=0), "factor must be in 0.25..4, got 0"),
+        (lambda: Flip(direction="up"), "direction must be one of horizontal, vertical, both, got 'up'"),
+        (lambda: Rotate(degrees=181), "degrees must be in -180..180, got 181"),
+        (lambda: Rotate(canvas="crop"), "canvas must be one of same, expand, inside, got 'crop'"),
+        (lambda: Rotate(filter="area"), "filter must be one of nearest, linear, cubic, lanczos4, got 'area'"),
+        (lambda: Rotate(fill=256), "fill must be in 0..255, got 256"),
+        (lambda: Perspective(shift=0.5), "shift must be in 0..0.4, got 0.5"),
+        (lambda: Pad(edge=-0.1), "edge must be in 0..2, got -0.1"),
+        (lambda: Pad(fill=0.5), "fill must be a whole number, got 0.5"),
+        (lambda: Erase(area=1.1), "area must be in 0..1, got 1.1"),
+        (lambda: Brightness(factor=-1), "factor must be in 0..4, got -1"),
+        (lambda: Contrast(factor=5), "factor must be in 0..4, got 5"),
+        (lambda: Gamma(gamma=0), "gamma must be in 0.1..10, got 0"),
+        (lambda: Saturation(factor=5), "factor must be in 0..4, got 5"),
+        (lambda: Hue(degrees=200), "degrees must be in -180..180, got 200"),
+        (lambda: Palette(colours=1), "colours must be in 2..256, got 1"),
+        (lambda: PillowBlur(radius=-1), "radius must be in 0..100, got -1"),
+        (lambda: BoxBlur(radius=1.5), "radius must be a whole number, got 1.5"),
+        (lambda: Median(size=4), "size must be odd, got 4"),
+        (lambda: Median(size=53), "size must be in 1..51, got 53"),
+        (lambda: Sharpen(amount=11), "amount must be in 0..10, got 11"),
+        (lambda: PoissonNoise(photons=0), "photons must be in 1..1e+06, got 0"),
+        (lambda: SpeckleNoise(sigma=0), "sigma must be in 0.001..2, got 0"),
+        (lambda: Recapture(tilt=41), "tilt must be in 0..40, got 41"),
+        (lambda: Recapture(pitch=0.5), "pitch must be in 1..4, got 0.5"),
+        (lambda: Recapture(quality=0), "quality must be in 1..100, got 0"),
         (lambda: Noise(sigma=2), "sigma must be in 0.001..1, got 2"),
         (lambda: Screenshot(width=-1), "width must be in 0..8192, got -1"),
         (lambda: Screenshot(dpr=0), "dpr must be in 1..4, got 0"),

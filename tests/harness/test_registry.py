@@ -50,7 +50,7 @@ def test_attack_is_built_from_its_text(text: str, attack: object) -> None:
         (registry.attack, "Jpeg(50, quality=60)", "quality is given twice"),
         (registry.attack, "Chain()", "missing 1 required"),
         (registry.attack, "Chain((Jpeg(), 5))", "attacks must be a tuple of one or more attacks"),
-        (registry.attack, "Chain((Jpeg(), Blurr()))", "unknown attack 'Blurr'. Did you mean Blur?"),
+        (registry.attack, "Chain((Jpeg(), Blurr()))", "unknown attack 'Blurr'. Did you mean Blur or "),
         (registry.attack, "Jpeg(", "cannot be read; write a name or Name(parameter=value)"),
         (registry.attack, "", "cannot be read"),
         (registry.attack, "Jpeg(quality={[]: 1})", "cannot be read"),
