@@ -32,7 +32,8 @@ def survival_charts(run: Run, survival: pd.DataFrame) -> Iterator[tuple[str, Fig
         yield "label_survival", style.message(TITLE, "No label was written into any file of the test split.")
         return
     named = bundles_to_name(survival)
-    groups = [(subject, list(dict.fromkeys(rows["mime"]))) for subject, rows in _by_label(survival)]
+    held = survival[survival["not_applicable"] < survival["n"]]
+    groups = [(subject, list(dict.fromkeys(rows["mime"]))) for subject, rows in _by_label(held)]
     pages: list[list[tuple[Subject, list[str]]]] = [[]]
     for subject, mimes in groups:
         if pages[-1] and sum(len(m) for _, m in pages[-1]) + len(mimes) > MAX_COLUMNS:
@@ -69,8 +70,8 @@ def _heat_map(
     _column_heads(axes, cells, rows.attacks, columns, named, rows.height())
     notes = ["* simulated channel."] if any(rows.simulated) else []
     notes += ["Orange corner, a / b: a % intact, b % intact or altered (it still declares AI)."] if marked else []
-    last = "n: files that carried the label. n/a: the format cannot carry it."
-    last += " In grey: the bundle, where a label stands in several." if any(bundles) else ""
+    last = "n: files that carried the label; formats that cannot carry it are left out."
+    last += " In grey: the bundle, or the provider whose files hold the label so." if any(bundles) else ""
     style.footnote(made, " ".join(notes) + ("\n" if notes else "") + last)
     return made
 
@@ -98,8 +99,8 @@ def _fill(axes: Axes, cells: Cells, attacks: list[str], columns: list[Column]) -
                 corner = [(x + 0.82, y + 0.03), (x + 0.97, y + 0.03), (x + 0.97, y + 0.3)]
                 axes.add_patch(Polygon(corner, facecolor=style.ORANGE, linewidth=0))
             small = range_text(_number(row["survived_low"]), _number(row["survived_high"]))
-            if row["n"] != usual:
-                small += f" n{row['n']}"
+            if _carried(row) != usual:
+                small += f" n{_carried(row)}"
             write_rate(axes, x + 0.5, y, text, small, style.PAPER if rate > 0.55 else style.INK)
     return marked
 
@@ -117,9 +118,12 @@ def _no_rate(row: dict[str, object] | None) -> str:
 
 def _usual_n(cells: Cells, attacks: list[str], subject: Subject, mime: str) -> int:
     """The number of files in most cells of a column."""
-    return most_common(
-        [int(_number(cells[key]["n"])) for attack in attacks if (key := (*subject, mime, attack)) in cells]
-    )
+    return most_common([_carried(cells[key]) for attack in attacks if (key := (*subject, mime, attack)) in cells])
+
+
+def _carried(row: dict[str, object]) -> int:
+    """Files of a cell that had the label, which not every format can."""
+    return int(_number(row["n"]) - _number(row["not_applicable"]))
 
 
 def _column_heads(

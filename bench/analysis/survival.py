@@ -149,12 +149,14 @@ def label_false_positives(run: Run) -> pd.DataFrame:
 def bundles_to_name(survival: pd.DataFrame) -> dict[tuple[str, str, str], str]:
     """What each ``(label, position, bundle)`` of a table says of its bundle: nothing where it goes without saying.
 
-    A label that stands in one bundle only needs none, nor does ``metadata``, where all labels stand.
+    A label that stands in one bundle only needs none, nor does ``metadata``, where all labels stand; a provider's
+    profile is always named.
     """
     distinct = survival[["label", "position", "bundle"]].drop_duplicates()
     subjects = [(str(a), str(b), str(c)) for a, b, c in distinct.itertuples(index=False)]
     pairs = [(label, position) for label, position, _ in subjects]
-    return {
-        (label, position, bundle): bundle if pairs.count((label, position)) > 1 and bundle != "metadata" else ""
-        for label, position, bundle in subjects
-    }
+
+    def told(label: str, position: str, bundle: str) -> bool:
+        return bundle.endswith("-like") or (pairs.count((label, position)) > 1 and bundle != "metadata")
+
+    return {subject: subject[2] if told(*subject) else "" for subject in subjects}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import logging
 import struct
@@ -47,7 +48,9 @@ def bmp_header(data: bytes) -> Header:
 
 
 def need_decoder(mime: str) -> None:
-    """Make sure that Pillow reads the format; HEIC comes from the optional package ``pillow-heif``.
+    """Make sure that Pillow reads the format; HEIC comes from an optional package.
+
+    ``pi-heif`` reads only and bundles libheif and libde265 (LGPL); ``pillow-heif``, which also writes, is taken too.
 
     Raises:
         Unavailable: ``E_NO_DECODER``, with the command that installs it.
@@ -56,12 +59,14 @@ def need_decoder(mime: str) -> None:
 
     Image.init()
     if mime == "image/heic" and "HEIF" not in Image.OPEN:
-        try:
-            from pillow_heif import register_heif_opener
-        except ImportError as error:
-            detail = f"HEIC needs the package pillow-heif ({error}): {HEIC_INSTALL}"
-            raise Unavailable("E_NO_DECODER", detail) from None
-        register_heif_opener()
+        for package in ("pi_heif", "pillow_heif"):
+            try:
+                importlib.import_module(package).register_heif_opener()
+                break
+            except ImportError:
+                continue
+        else:
+            raise Unavailable("E_NO_DECODER", f"HEIC needs the package pi-heif: {HEIC_INSTALL}")
     if _PILLOW.get(mime, mime) not in Image.OPEN and mime in _PILLOW:
         raise Unavailable("E_NO_DECODER", f"this Pillow does not read {mime}: pip install --upgrade pillow")
 

@@ -111,8 +111,18 @@ def test_an_unknown_kind_or_format_says_what_there_is(small, tmp_path):
 def test_the_heat_map_shows_rates_what_still_declares_and_simulated_channels(found):
     words = texts_of(found["label_survival_2"].figure)
     assert "Noise(sigma=0.05) *" in words
-    assert "n/a" in words
+    assert "n/a" not in words  # a format that cannot carry a label has no column
     assert any(" / 100" in word for word in words)
+
+
+def test_the_heat_map_counts_the_files_that_carried_the_label(found, real):
+    survival = real.tables["label_survival"]
+    held = survival[survival["not_applicable"] < survival["n"]]
+    assert len(held) < len(survival)
+    pages = [texts_of(chart.figure) for name, chart in found.items() if name.startswith("label_survival")]
+    columns = held.groupby(["label", "position", "bundle", "mime"], sort=False)
+    counts = sorted(f"n {int((rows['n'] - rows['not_applicable']).iloc[0])}" for _, rows in columns)
+    assert sorted(word for words in pages for word in words if word.startswith("n ")) == counts
 
 
 def test_a_label_in_several_bundles_says_which_and_one_in_a_single_bundle_does_not(found):
