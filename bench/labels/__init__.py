@@ -41,6 +41,7 @@ BUNDLES: dict[str, tuple[Label, ...]] = {
     # The labels that a standard or a law describes. C2PA is signed last: its hash covers the others.
     "metadata": (GB45438(), IPTC(), C2PA()),
     # One label per file (GB 45438-2025, 6.1 c), so its other places have copies of their own.
+    "gb45438-attribute": (GB45438(profile="attribute"),),
     "gb45438-exif": (GB45438(position="exif"),),
     "gb45438-png-text": (GB45438(position="png-text"),),
     "c2pa": (C2PA(),),

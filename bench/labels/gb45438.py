@@ -46,7 +46,12 @@ _BYTEDANCE = xmp_edit.Style(
     b'</rdf:RDF></x:xmpmeta><?xpacket end="w"?>',
 )
 #: How the XMP is written.
-PROFILES = {"standard": xmp_edit.ELEMENT, "doubao": _BYTEDANCE, "jimeng": _BYTEDANCE}
+PROFILES = {
+    "standard": xmp_edit.ELEMENT,
+    "attribute": xmp_edit.ATTRIBUTE,
+    "doubao": _BYTEDANCE,
+    "jimeng": _BYTEDANCE,
+}
 #: Where it is written, and into which formats.
 POSITIONS: dict[str, tuple[str, ...]] = {
     "xmp": tuple(xmp_edit.WRITABLE),
@@ -71,7 +76,8 @@ class GB45438:
         position: where it is written. ``xmp``: property ``TC260:AIGC``. ``exif``: UserComment, and ``png-text``: tEXt
             with the keyword ``AIGC``; these two are the image guide's alternatives (TC260-PG-20259A, Annex B), with
             the value wrapped in ``{"AIGC": ...}``. Reading looks everywhere, whatever the position.
-        profile: how the XMP is written. ``standard``: as Annex E says. ``doubao``, ``jimeng``: as these providers'
+        profile: how the XMP is written. ``standard``: as an element. ``attribute``: as an attribute of its description,
+            which says the same in XMP. ``doubao``, ``jimeng``: as these providers'
             files have it, quotation marks as entities in a packet of their own form; the first leaves the propagator
             empty, the second names it by its own code.
     """

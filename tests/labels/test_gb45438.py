@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from bench import containers
-from bench.containers import jpeg, png
+from bench.containers import jpeg, png, tiff, tiff_edit
 from bench.labels import GB45438
 from bench.labels.annex_e import MEMBERS
 from bench.labels.base import Claim, Reading, graded
@@ -264,3 +264,23 @@ def test_a_bomb_in_the_labels_own_place_is_an_error(png_media: Media) -> None:
 def test_an_unknown_position_is_refused() -> None:
     with pytest.raises(ValueError, match="position must be one of xmp, exif, png-text, got 'iptc'"):
         GB45438(position="iptc")
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_label_in_the_image_description_is_read_and_reported(jpeg_media: Media, wrapped: bool) -> None:
+    value = json.dumps({"AIGC": FIELDS} if wrapped else FIELDS)
+    fields = {tiff.IMAGE_DESCRIPTION: tiff_edit.text(value)}
+    reading = read(Media(containers.set_exif_fields(jpeg_media.data, fields), jpeg_media.mime))
+    assert (reading.state, reading.position, reading.fields) == ("present", "exif", FIELDS)
+    assert "EXIF ImageDescription is no place of Annex E" in reading.conformance
+
+
+def test_the_keys_of_an_old_draft_are_reported_and_not_taken_for_members(jpeg_media: Media) -> None:
+    draft = {"Label": "1", "ServiceProvider": "a provider", "ServiceUser": "a user", "ProduceID": "7"}
+    fields = {tiff.IMAGE_DESCRIPTION: tiff_edit.text(json.dumps({"AIGC": draft}))}
+    reading = read(Media(containers.set_exif_fields(jpeg_media.data, fields), jpeg_media.mime))
+    assert (reading.declares_ai, reading.fields) == (True, {"Label": "1", "ProduceID": "7"})
+    assert {"ServiceProvider is not a member of Annex E", "ContentProducer is missing"} <= set(reading.conformance)
+    only = json.dumps({"ServiceProvider": "a provider", "ServiceUser": "a user"})
+    fields = {tiff.IMAGE_DESCRIPTION: tiff_edit.text(only)}
+    assert read(Media(containers.set_exif_fields(jpeg_media.data, fields), jpeg_media.mime)).state == "residue"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.labels import GB45438, IPTC
+from bench.labels import GB45438, IPTC, ExifSignature, Parameters
 from bench.media import Media
 
 SHARED = Path(os.environ.get("WASHTEST_SHARED", Path(__file__).resolve().parents[3] / "shared"))
@@ -50,3 +50,34 @@ def test_the_iptc_source_type_is_where_the_catalogue_says(row: dict[str, str]) -
         assert reading.state == "absent", reading
     else:
         assert reading.state == ("present" if b":DigitalSourceType" in media.data else "absent")
+
+
+#: Programs whose files the catalogue calls plain EXIF, and which hold what a program of that name writes.
+ALSO_PARAMETERS = {"comfyui-saveimage-plus", "swarmui"}
+
+
+@cases
+def test_generation_parameters_are_where_the_catalogue_says(row: dict[str, str]) -> None:
+    media = Media.read(CATALOGUE.parent / row["path"])
+    reading = Parameters().read(media)
+    tags = set(row["metadata"].split(";"))
+    expected = bool(tags & {"SD-parameters", "ComfyUI-graph"}) or row["generator"] in ALSO_PARAMETERS
+    none = "not_applicable" if media.mime == "image/gif" else "absent"
+    assert reading.state == ("present" if expected else none), reading
+    assert ExifSignature().read(media).state == none
+
+
+PICTURES = SHARED / "data" / "samples.csv"
+
+
+@pytest.mark.skipif(not PICTURES.is_file(), reason=f"no samples in {SHARED}")
+def test_no_label_is_found_in_pictures_that_hold_none_and_every_comfyui_graph_is() -> None:
+    with PICTURES.open(encoding="utf-8", newline="") as file:
+        found = [row for row in csv.DictReader(file) if (PICTURES.parent / row["path"]).is_file()]
+    for row in found:
+        media = Media.read(PICTURES.parent / row["path"])
+        states = {label.name: label.read(media).state for label in (GB45438(), IPTC(), ExifSignature(), Parameters())}
+        graph = "ComfyUI-graph" in row["metadata"].split(";")
+        others = {"absent", "not_applicable"}
+        assert states.pop("parameters") in ({"present"} if graph else others), row["path"]
+        assert set(states.values()) <= others, (row["path"], states)
