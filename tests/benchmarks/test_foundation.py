@@ -155,7 +155,8 @@ def _many(folder: Path, n: int) -> Path:
     import csv
 
     mini = ROOT / "datasets" / "mini"
-    rows = [row for row in csv.DictReader((mini / "samples.csv").open(encoding="utf-8")) if row["truth"] != "ai_edited"]
+    with (mini / "samples.csv").open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["truth"] != "ai_edited"]
     (folder / "files").mkdir(parents=True)
     with (folder / "samples.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
