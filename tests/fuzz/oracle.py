@@ -1,5 +1,7 @@
 """What must hold for any bytes at all: a value or a code, soon, in little memory, and no label missed in silence."""
 
+import dataclasses
+import json
 import resource
 import time
 import traceback
@@ -97,6 +99,10 @@ def judged(label: Label, media: Media, reading: object) -> list[Finding]:
     # A reader that gave up for a reason that was not foreseen: the state is right, the reader is not.
     if reading.state == "error" and reading.code[2:].lower() in _BUILTIN:
         out.append(Finding(f"unforeseen {reading.code}", label.name, reading.detail))
+    try:
+        json.dumps(dataclasses.asdict(reading), ensure_ascii=False).encode("utf-8")
+    except ValueError as error:
+        out.append(Finding("no text", label.name, str(error)))
     if reading.state == "absent":
         why = not_whole(media)
         if why:
