@@ -30,7 +30,7 @@ TERMS = (
 _URI = re.compile(r"https?://cv\.iptc\.org/newscodes/digitalsourcetype/([^/?#\s]+)/?", re.IGNORECASE)
 #: C2PA claims spell their member ``digitalSourceType``: another label, read elsewhere.
 _MARKERS = (b":DigitalSourceType",)
-_VALUE = SCHEME.removeprefix("http://").encode()
+_VALUES = tuple(form(SCHEME.removeprefix("http://").encode()) for form in (bytes, xmp.wide))
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class IPTC:
         found = [(place, item) for place, item in properties if item.level == "top"]
         if not found:
             nested = any(item.level == "nested" for _, item in properties)
-            if not nested and any(_VALUE in packet for packet in packets):
+            if not nested and any(value in packet for packet in packets for value in _VALUES):
                 return self._reading("residue", CodedError("", "a packet holds the URI and not the property"))
             return self._reading(*xmp.nothing(media, packets, _MARKERS, failure))
         found.sort(key=lambda pair: pair[1].namespace != NAMESPACE)

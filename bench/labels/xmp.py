@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from bench import containers
-from bench.containers import isobmff
+from bench.containers import isobmff_read
 from bench.containers.model import MAX_METADATA_BYTES
 from bench.errors import CodedError
 from bench.labels.base import State
@@ -127,7 +127,7 @@ def _broken(media: Media) -> CodedError | None:
     """A file that ends early or fails a checksum may have lost what was looked for."""
     try:
         if media.mime == "image/heic":  # its header needs a decoder that is optional
-            isobmff.check(media.data)
+            isobmff_read.check(media.data)
             return None
         header = media.header
     except CodedError as error:
