@@ -8,7 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
-from bench.containers import gif, isobmff_edit, isobmff_read, jpeg, jpeg_edit, other, png, png_edit, riff, tiff, tiff_edit
+from bench.containers import (
+    gif,
+    isobmff_edit,
+    isobmff_read,
+    jpeg,
+    jpeg_edit,
+    other,
+    png,
+    png_edit,
+    riff,
+    tiff,
+    tiff_edit,
+)
 from bench.containers.magic import EXTENSIONS, sniff
 from bench.containers.model import Header, Packet
 from bench.containers.other import need_decoder

@@ -17,7 +17,6 @@ from bench.errors import CodedError
 XMP_TYPE = b"application/rdf+xml"
 
 
-
 class Box(NamedTuple):
     """Where one box lies: ``data[start:end]`` is all of it, ``data[body:end]`` its content."""
 

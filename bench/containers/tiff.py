@@ -135,9 +135,7 @@ def number(value: bytes, how: Layout) -> int:
     return int.from_bytes(value, "little" if how.order == "<" else "big") if len(value) in (2, 4, 8) else 0
 
 
-def _values(
-    block: bytes, how: Layout, offset: int, wanted: Collection[int], strict: bool = False
-) -> dict[int, bytes]:
+def _values(block: bytes, how: Layout, offset: int, wanted: Collection[int], strict: bool = False) -> dict[int, bytes]:
     found: dict[int, bytes] = {}
     if not offset:
         return found

@@ -5,6 +5,7 @@ The same JSON stands in every place of every format; the places are in ``gb45438
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import html
 import json
@@ -112,10 +113,9 @@ class _Pairs:
 def _load(text: str, violations: list[str]) -> Any:
     """The first JSON value of the text, after whatever undoes the escapes and prefixes seen in real files."""
     decoder = json.JSONDecoder(object_pairs_hook=_Pairs)
-    try:
-        candidates = ((text, ""), (html.unescape(text), "the JSON is escaped twice"))
-    except ValueError:  # a character reference of thousands of digits
-        candidates = ((text, ""),)
+    candidates = [(text, "")]
+    with contextlib.suppress(ValueError):  # a character reference of thousands of digits
+        candidates.append((html.unescape(text), "the JSON is escaped twice"))
     for candidate, violation in candidates:
         begin = candidate.find("{")
         if begin < 0 or len(candidate) > _MOST_CHARACTERS:

@@ -77,10 +77,10 @@ def fuzz(work: Path, seconds: int, seed: int) -> None:
 
     options = {
         "max_total_time": seconds, "max_len": MOST_BYTES, "timeout": 20, "rss_limit_mb": 3000, "seed": seed,
-        "print_final_stats": 1, "use_value_profile": 1, "reload": 0, "verbosity": 1,
+        "print_final_stats": 1, "reload": 0, "verbosity": 1,
     }  # fmt: skip
-    arguments = [sys.argv[0], *(f"-{k}={v}" for k, v in options.items()), f"-artifact_prefix={work}/crash-", str(corpus)]
-    atheris.Setup(arguments, one, custom_mutator=change)
+    flags = [f"-{name}={value}" for name, value in options.items()]
+    atheris.Setup([sys.argv[0], *flags, f"-artifact_prefix={work}/crash-", str(corpus)], one, custom_mutator=change)
     atheris.Fuzz()
 
 

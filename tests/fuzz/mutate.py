@@ -13,13 +13,16 @@ _LAUGHS = b"".join(b'<!ENTITY l%d "%s">' % (i, b"&l%d;" % (i - 1) * 10) for i in
 #: Words of the formats and of what attackers write into them.
 TOKENS: tuple[bytes, ...] = (
     b'<!DOCTYPE x [<!ENTITY l0 "lol">' + _LAUGHS + b"]>", b"&l9;", b'<!DOCTYPE x SYSTEM "http://127.0.0.1:9/">',
-    b"<!--", b"-->", b"<![CDATA[", b"]]>", b"<?xpacket end='w'?>", b"<?xpacket begin=''?>", b"\xef\xbb\xbf", b"\xff\xfe",
+    b"<!--", b"-->", b"<![CDATA[", b"]]>", b"<?xpacket end='w'?>", b"<?xpacket begin=''?>", b"\xef\xbb\xbf",
+    b"\xff\xfe",
     b"<rdf:RDF " + RDF + b">", b"</rdf:RDF>", b"<rdf:Bag><rdf:li>", b"</rdf:li></rdf:Bag>", b'rdf:parseType="Resource"',
     b'rdf:resource="a"', b"<rdf:value>", b"TC260:AIGC", b"AIGC{", b'{"AIGC":', b'{"Label":"1"}', b"ContentProducer",
     b"http://www.tc260.org.cn/ns/AIGC/1.0/", b":DigitalSourceType", b"\xed\xa0\x80", b"\xc0\x80", b"&#0;", b"&quot;",
     b"<a>" * 3000, b"[" * 3000, b'{"a":' * 3000, b"&amp;" * 500, b"\0" * 64, b"\xff" * 64, b"jumb", b"jumd", b"cbor",
-    b"jumdc2pa\0\x11\0\x10\x80\0\0\xaa\0\x38\x9b\x71", b"Exif\0\0", b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08", b"II+\0\x08\0\0\0",
-    b"UNICODE\0", b"ASCII\0\0\0", b"JIS\0\0\0\0\0", b"mime", b"infe", b"iloc", b"iref", b"cdsc", b"idat", b"uuid", b"free",
+    b"jumdc2pa\0\x11\0\x10\x80\0\0\xaa\0\x38\x9b\x71", b"Exif\0\0", b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08",
+    b"II+\0\x08\0\0\0",
+    b"UNICODE\0", b"ASCII\0\0\0", b"JIS\0\0\0\0\0", b"mime", b"infe", b"iloc", b"iref", b"cdsc", b"idat", b"uuid",
+    b"free",
     b"XML:com.adobe.xmp\0", b"Raw profile type xmp\0", b"Raw profile type exif\0", b"9" * 5000, b"1e999", b"NaN",
     zlib.compress(bytes(8 << 20), 9), zlib.compress(b"<x/>"), jpeg.XMP_SIGNATURE, jpeg.EXTENDED_SIGNATURE,
 )  # fmt: skip

@@ -70,7 +70,8 @@ def _watched(findings: list[Finding], data: bytes, name: str, call: Callable[[],
         if isinstance(error, KeyboardInterrupt):
             raise
         last = traceback.extract_tb(error.__traceback__)[-1]
-        findings.append(Finding(f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}", name, str(error)))
+        kind = f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
+        findings.append(Finding(kind, name, str(error)))
     seconds, grown = time.process_time() - begin, (_peak() - before) / 1024
     if seconds > SECONDS * max(1.0, len(data) / 100_000):
         findings.append(Finding("slow", name, f"{seconds:.2f} s for {len(data)} bytes"))

@@ -37,8 +37,8 @@ def test_a_labelled_file_with_a_flipped_bit_or_cut_never_reads_absent(name: str)
     labels = labels or [label for label in METADATA if label.read(media).state == "present"]
     assert labels
     size = len(media.data)
-    damaged = [media.data[:at] for at in range(0, size, max(1, size // 150))]
-    for bit in range(3, 8 * size, max(1, size // 40)):
+    damaged = [media.data[:at] for at in range(0, size, max(1, size // 60))]
+    for bit in range(3, 8 * size, max(1, size // 20)):
         data = bytearray(media.data)
         data[bit >> 3] ^= 1 << (bit & 7)
         damaged.append(bytes(data))
