@@ -8,7 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
-from bench.containers import gif, isobmff, isobmff_edit, jpeg, jpeg_edit, other, png, png_edit, riff, tiff, tiff_edit
+from bench.containers import (
+    gif,
+    isobmff_edit,
+    isobmff_read,
+    jpeg,
+    jpeg_edit,
+    other,
+    png,
+    png_edit,
+    riff,
+    tiff,
+    tiff_edit,
+)
 from bench.containers.magic import EXTENSIONS, sniff
 from bench.containers.model import Header, Packet
 from bench.containers.other import need_decoder
@@ -44,8 +56,8 @@ _EXIF: dict[str, Callable[[bytes], bytes | None]] = {
     "image/jpeg": jpeg.exif,
     "image/png": png.exif,
     "image/webp": riff.exif,
-    "image/avif": isobmff.exif,
-    "image/heic": isobmff.exif,
+    "image/avif": isobmff_read.exif,
+    "image/heic": isobmff_read.exif,
     "image/tiff": lambda data: data if tiff.layout(data) else None,
 }
 _READ_XMP: dict[str, Callable[[bytes], tuple[list[Packet], CodedError | None]]] = {
@@ -54,8 +66,8 @@ _READ_XMP: dict[str, Callable[[bytes], tuple[list[Packet], CodedError | None]]] 
     "image/webp": riff.read_xmp,
     "image/gif": gif.read_xmp,
     "image/tiff": tiff.read_xmp,
-    "image/avif": isobmff.read_xmp,
-    "image/heic": isobmff.read_xmp,
+    "image/avif": isobmff_read.read_xmp,
+    "image/heic": isobmff_read.read_xmp,
     "image/bmp": lambda _: ([], None),
 }
 _WRITE_XMP: dict[str, Callable[[bytes, bytes], bytes]] = {

@@ -6,7 +6,7 @@ tells the two apart. The places are those of the C2PA specification 2.2, appendi
 
 from __future__ import annotations
 
-from bench.containers import gif, isobmff, jpeg, magic, png, riff, tiff
+from bench.containers import gif, isobmff, isobmff_read, jpeg, magic, png, riff, tiff
 from bench.errors import CodedError
 
 #: What opens every manifest store: the type of a JUMBF description box and the first bytes of the type C2PA.
@@ -97,5 +97,5 @@ def _place(data: bytes, mime: str) -> str:
     elif _BMFF_UUID in data:
         return "bmff-uuid"
     elif mime in ("image/avif", "image/heic"):
-        isobmff.check(data)  # a file that is cut off may have lost its last box
+        isobmff_read.check(data)  # a file that is cut off may have lost its last box
     return ""

@@ -8,7 +8,7 @@ import logging
 import struct
 import warnings
 
-from bench.containers import isobmff, tiff
+from bench.containers import isobmff_read, tiff
 from bench.containers.model import Header, check_size
 from bench.errors import CodedError, Unavailable
 
@@ -121,7 +121,7 @@ def _complete(data: bytes, mime: str) -> bool:
         if mime == "image/tiff":
             how = tiff.layout(data)
             return how is not None and all(tiff.inside(data, how, page) for page in tiff.chain(data, how))
-        isobmff.check(data)
+        isobmff_read.check(data)
     except CodedError:
         return False
     return True

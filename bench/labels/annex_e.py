@@ -5,6 +5,7 @@ The same JSON stands in every place of every format; the places are in ``gb45438
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import html
 import json
@@ -35,6 +36,7 @@ _LIKE_PROVIDER = re.compile(r"00[0-9A-Z]{18,}")
 #: Misspellings seen in real files whose nearest member by letters is the wrong one.
 _ALIASES = {"propagator": "ContentPropagator", "producer": "ContentProducer"}
 _MOST_CHARACTERS = 1_000_000
+_MOST_MEMBERS = 100
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,12 @@ def parse(text: str) -> Value | None:
     if fields is None:
         return None
     _judge(fields, violations)
-    return Value(fields, wrapped, tuple(violations))
+    return Value({name: speakable(value) for name, value in fields.items()}, wrapped, tuple(map(speakable, violations)))
+
+
+def speakable(value: str) -> str:
+    """The text with half surrogate pairs, which JSON can name and no file can hold, spelt out."""
+    return value.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 @dataclass(frozen=True)
@@ -116,7 +123,10 @@ class _Pairs:
 def _load(text: str, violations: list[str]) -> Any:
     """The first JSON value of the text, after whatever undoes the escapes and prefixes seen in real files."""
     decoder = json.JSONDecoder(object_pairs_hook=_Pairs)
-    for candidate, violation in ((text, ""), (html.unescape(text), "the JSON is escaped twice")):
+    candidates = [(text, "")]
+    with contextlib.suppress(ValueError):  # a character reference of thousands of digits
+        candidates.append((html.unescape(text), "the JSON is escaped twice"))
+    for candidate, violation in candidates:
         begin = candidate.find("{")
         if begin < 0 or len(candidate) > _MOST_CHARACTERS:
             continue
@@ -134,6 +144,9 @@ def _load(text: str, violations: list[str]) -> Any:
 
 def _members(pairs: list[tuple[str, Any]], violations: list[str]) -> dict[str, str] | None:
     """The members with their right names; None when neither a right nor a misspelt one is there."""
+    if len(pairs) > _MOST_MEMBERS:
+        violations.append(f"{len(pairs)} members; only the first {_MOST_MEMBERS} were looked at")
+        pairs = pairs[:_MOST_MEMBERS]
     names = [name for name, _ in pairs]
     fields: dict[str, str] = {}
     missing = [name for name in MEMBERS if name not in names]

@@ -21,6 +21,10 @@ from bench.media import Media
 _DESCRIPTION, _ARTIST = "ImageDescription", "Artist"
 _SIGNATURE = re.compile(r"Signature: [A-Za-z0-9+/]{64,}={0,2}")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+#: What is left of it where a byte was lost: the beginning anywhere in the file, or most of the Base64 beside a number.
+_OPENING = b"Signature: "
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]{120,}")
+_NUMBER = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 #: Bytes under the Base64, for 300 characters of it.
 _SIGNATURE_BYTES = 225
 
@@ -84,8 +88,8 @@ class ExifSignature:
         text, artist = found.get(tiff.IMAGE_DESCRIPTION, "").strip(), found.get(tiff.ARTIST, "").strip()
         numbered = bool(_UUID.fullmatch(artist))
         if not _SIGNATURE.fullmatch(text):
-            if numbered and text.startswith("Signature: "):
-                return nothing_read(self, "residue", CodedError("", "ImageDescription holds no whole signature"))
+            if (numbered and text.startswith("Signature: ")) or _remains(media.data):
+                return nothing_read(self, "residue", failure or CodedError("", "part of a signature, no whole one"))
             return nothing_read(self, *xmp.nothing(media, (), (), failure))
         return Reading(
             label=self.name,
@@ -95,3 +99,17 @@ class ExifSignature:
             fields={_DESCRIPTION: text, _ARTIST: artist[:200]},
             conformance=() if numbered else ("Artist is no UUID",),
         )
+
+
+def _remains(data: bytes) -> bool:
+    """Whether part of a signature is in the file."""
+    at = data.find(_OPENING)
+    while at >= 0:
+        if _BASE64.match(data, at + len(_OPENING)):
+            return True
+        at = data.find(_OPENING, at + 1)
+    try:
+        block = containers.exif(data)
+    except CodedError:
+        return False
+    return bool(block and _BASE64.search(block) and _NUMBER.search(block))

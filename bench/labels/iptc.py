@@ -32,7 +32,7 @@ TERMS = (
 _URI = re.compile(r"https?://cv\.iptc\.org/newscodes/digitalsourcetype/([^/?#\s]+)/?", re.IGNORECASE)
 #: C2PA claims spell their member ``digitalSourceType``: another label, read elsewhere.
 _MARKERS = (b":DigitalSourceType",)
-_VALUE = SCHEME.removeprefix("http://").encode()
+_VALUES = tuple(form(SCHEME.removeprefix("http://").encode()) for form in (bytes, xmp.wide))
 
 
 #: Prefix and form that a provider writes; the namespace is the same.
@@ -115,7 +115,7 @@ class IPTC:
         found = [(place, item) for place, item in everything if item.name == PROPERTY]
         if not everything:
             nested = any(item.level == "nested" for _, item in properties)
-            if not nested and any(_VALUE in packet for packet in packets):
+            if not nested and any(value in packet for packet in packets for value in _VALUES):
                 return nothing_read(self, "residue", CodedError("", "a packet holds the URI and not the property"))
             return nothing_read(self, *xmp.nothing(media, packets, _MARKERS, failure))
         violations = _violations(everything)

@@ -15,7 +15,7 @@ from typing import Any
 from bench import containers
 from bench.containers import png, tiff, tiff_edit
 from bench.errors import CodedError
-from bench.labels import exif_text, xmp
+from bench.labels import annex_e, exif_text, xmp
 from bench.labels.base import Claim, Reading, nothing_read, read_file
 from bench.media import Media
 from bench.settings import settings
@@ -31,6 +31,8 @@ _KEYWORDS = ("parameters", "prompt", "workflow")
 _STEPS = re.compile(r"(?:^|\n)Steps: *\d+,")
 _NEGATIVE = "\nNegative prompt:"
 _PAIR = re.compile(r'\s*([A-Za-z][\w ]{0,60}): *("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')
+#: What no other text in a picture has: where it stands and nothing could be read, something is left of parameters.
+_MARKERS = (b"Negative prompt:", b"CFG scale:", b'"class_type"', b"sui_image_params")
 _GRAPH = re.compile(r"(?:prompt|workflow): ?(?=\{)", re.IGNORECASE)
 #: A longer text than this is no generation parameters.
 _MOST_CHARACTERS = 4_000_000
@@ -110,7 +112,7 @@ class Parameters:
             return Reading(self.name, position, "present", declares_ai=True, fields=fields)
         if any(position == "png-text" for position, _ in found):
             return nothing_read(self, "residue", CodedError("", "a PNG text with their keyword is no parameters"))
-        return nothing_read(self, *xmp.nothing(media, (), (), failure))
+        return nothing_read(self, *xmp.nothing(media, (), _MARKERS, failure))
 
 
 def _texts(media: Media) -> tuple[list[tuple[str, str]], CodedError | None]:
@@ -155,7 +157,7 @@ def _parsed(text: str) -> dict[str, str] | None:
     fields = {"prompt": prompt}
     for name in ("seed", "model"):
         if name in pairs:
-            fields[name] = _unquoted(pairs[name])[:1000]
+            fields[name] = annex_e.speakable(_unquoted(pairs[name])[:1000])
     return fields
 
 
@@ -207,7 +209,8 @@ def _of_graph(graph: dict[str, Any], nodes: list[dict[str, Any]]) -> dict[str, s
 
 
 def _texts_of(values: dict[str, Any]) -> dict[str, str]:
-    return {name: str(value)[:100_000] for name, value in values.items() if isinstance(value, (str, int, float))}
+    texts = {name: str(value)[:100_000] for name, value in values.items() if isinstance(value, (str, int, float))}
+    return {name: annex_e.speakable(text) for name, text in texts.items()}
 
 
 def _a1111(claim: Claim, width: int, height: int) -> str:

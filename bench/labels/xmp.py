@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from bench import containers
-from bench.containers import isobmff
+from bench.containers import isobmff_read
 from bench.containers.model import MAX_METADATA_BYTES
 from bench.errors import CodedError
 from bench.labels.base import State
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 #: A label occurs once; beyond this many, whatever the packet is, it has been understood.
 _MOST_PROPERTIES = 64
+#: Tags and attributes of one packet; those that Photoshop has swollen for years have a hundred thousand.
+_MOST_NODES = 200_000
+_LONGEST_NAMESPACE = 512
 #: Formats whose structure tells whether a file is whole.
 _CHECKED = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/tiff", "image/avif", "image/heic")
 _LEVEL = Literal["top", "nested", "outside"]
@@ -124,7 +127,7 @@ def _broken(media: Media) -> CodedError | None:
     """A file that ends early or fails a checksum may have lost what was looked for."""
     try:
         if media.mime == "image/heic":  # its header needs a decoder that is optional
-            isobmff.check(media.data)
+            isobmff_read.check(media.data)
             return None
         header = media.header
     except CodedError as error:
@@ -170,15 +173,28 @@ def parse(element: bytes) -> Element:
     """The root element as a tree.
 
     Raises:
-        CodedError: ``E_METADATA`` when it is not well-formed or has a DTD.
+        CodedError: ``E_METADATA`` when it is not well-formed, has a DTD, or is larger as a tree than any real packet.
     """
-    from defusedxml.ElementTree import fromstring
+    from xml.etree.ElementTree import TreeBuilder
 
+    from defusedxml.ElementTree import DefusedXMLParser
+
+    if element.count(b"<") + element.count(b"=") > _MOST_NODES:
+        raise CodedError("E_METADATA", f"XMP packet with more than {_MOST_NODES} tags and attributes")
+    parser = DefusedXMLParser(target=TreeBuilder(), forbid_dtd=True)
+    parser.parser.StartNamespaceDeclHandler = _short
     try:
-        root: Element = fromstring(element, forbid_dtd=True)
+        parser.feed(element)
+        root: Element = parser.close()
     except (SyntaxError, ValueError, LookupError) as error:  # ParseError is a SyntaxError, defusedxml's are ValueErrors
         raise CodedError("E_METADATA", f"XMP packet cannot be parsed: {type(error).__name__} {error}") from error
     return root
+
+
+def _short(_: str | None, uri: str | None) -> None:
+    """A namespace stands in the tag of each element again, so a long one makes any tree as large as wished."""
+    if uri is not None and len(uri.encode()) > _LONGEST_NAMESPACE:
+        raise ValueError(f"namespace of {len(uri)} characters")
 
 
 def _split(tag: object) -> tuple[str, str]:

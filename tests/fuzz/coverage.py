@@ -2,6 +2,7 @@
 
 import dis
 import importlib
+import inspect
 import pkgutil
 import sys
 import types
@@ -49,7 +50,7 @@ def _executable(code: types.CodeType, inside: bool = False) -> set[int]:
     found = {number for _, number in dis.findlinestarts(code) if number} if inside else set()
     for inner in code.co_consts:
         if isinstance(inner, types.CodeType):
-            found |= _executable(inner, True)
+            found |= _executable(inner, bool(inner.co_flags & inspect.CO_OPTIMIZED))  # not set for a class body
     return found
 
 

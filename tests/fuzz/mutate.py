@@ -13,8 +13,8 @@ _LAUGHS = b"".join(b'<!ENTITY l%d "%s">' % (i, b"&l%d;" % (i - 1) * 10) for i in
 #: Words of the formats and of what attackers write into them.
 TOKENS: tuple[bytes, ...] = (
     b'<!DOCTYPE x [<!ENTITY l0 "lol">' + _LAUGHS + b"]>", b"&l9;", b'<!DOCTYPE x SYSTEM "http://127.0.0.1:9/">',
-    b"<!--", b"-->", b"<![CDATA[", b"]]>", b"<?xpacket end='w'?>", b"<?xpacket begin=''?>",
-    b"\xef\xbb\xbf", b"\xff\xfe",
+    b"<!--", b"-->", b"<![CDATA[", b"]]>", b"<?xpacket end='w'?>", b"<?xpacket begin=''?>", b"\xef\xbb\xbf",
+    b"\xff\xfe",
     b"<rdf:RDF " + RDF + b">", b"</rdf:RDF>", b"<rdf:Bag><rdf:li>", b"</rdf:li></rdf:Bag>", b'rdf:parseType="Resource"',
     b'rdf:resource="a"', b"<rdf:value>", b"TC260:AIGC", b"AIGC{", b'{"AIGC":', b'{"Label":"1"}', b"ContentProducer",
     b"http://www.tc260.org.cn/ns/AIGC/1.0/", b":DigitalSourceType", b"\xed\xa0\x80", b"\xc0\x80", b"&#0;", b"&quot;",

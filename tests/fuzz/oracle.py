@@ -1,5 +1,7 @@
 """What must hold for any bytes at all: a value or a code, soon, in little memory, and no label missed in silence."""
 
+import dataclasses
+import json
 import resource
 import time
 import traceback
@@ -68,9 +70,8 @@ def _watched(findings: list[Finding], data: bytes, name: str, call: Callable[[],
         if isinstance(error, KeyboardInterrupt):
             raise
         last = traceback.extract_tb(error.__traceback__)[-1]
-        findings.append(
-            Finding(f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}", name, str(error))
-        )
+        kind = f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
+        findings.append(Finding(kind, name, str(error)))
     seconds, grown = time.process_time() - begin, (_peak() - before) / 1024
     if seconds > SECONDS * max(1.0, len(data) / 100_000):
         findings.append(Finding("slow", name, f"{seconds:.2f} s for {len(data)} bytes"))
@@ -99,6 +100,10 @@ def judged(label: Label, media: Media, reading: object) -> list[Finding]:
     # A reader that gave up for a reason that was not foreseen: the state is right, the reader is not.
     if reading.state == "error" and reading.code[2:].lower() in _BUILTIN:
         out.append(Finding(f"unforeseen {reading.code}", label.name, reading.detail))
+    try:
+        json.dumps(dataclasses.asdict(reading), ensure_ascii=False).encode("utf-8")
+    except ValueError as error:
+        out.append(Finding("no text", label.name, str(error)))
     if reading.state == "absent":
         why = not_whole(media)
         if why:

@@ -10,7 +10,7 @@ from PIL import Image
 from bench import containers
 from bench.containers import jpeg, png, tiff_edit
 from bench.errors import CodedError
-from bench.labels import BUNDLES, GB45438, IPTC, annex_e, write_bundle
+from bench.labels import BUNDLES, GB45438, IPTC, annex_e, gb45438, iptc, write_bundle, xmp
 from bench.labels.base import Claim, touches_pixels
 from bench.media import Media
 
@@ -36,7 +36,9 @@ def plain() -> dict[str, Media]:
         "avif": ("AVIF", {"quality": 50}),
     }
     if find_spec("pillow_heif") is not None:
-        containers.need_decoder("image/heic")
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
         kinds["heic"] = ("HEIF", {"quality": 50})
     files = {}
     for name, (kind, settings) in kinds.items():
@@ -72,7 +74,7 @@ def elsewhere() -> dict[str, Media]:
     files = plain()
     packet = containers.xmp_packets(write_bundle(files["jpeg"], (GB45438(), IPTC()), CLAIM).data)[0].payload
     comment = tiff_edit.Value(7, b"UNICODE\0" + value().encode("utf-16-le"))
-    block = tiff_edit.set_fields(None, {0x0112: tiff_edit.Value(3, b"\1\0")}, {0x9286: comment})
+    block = tiff_edit.set_fields(None, {0x010E: tiff_edit.text("a picture")}, {0x9286: comment})
     squeezed = zlib.compress(packet)
     pieces = {
         "itxt": (b"iTXt", png.XMP_KEYWORD + b"\0\x01\0\0\0" + squeezed),
@@ -98,7 +100,33 @@ def elsewhere() -> dict[str, Media]:
     out["jpeg/other-comment"] = jpeg_with(files["jpeg"], jpeg.COM, b"AIGC" + value().encode())
     out["jpeg/other-profile"] = jpeg_with(files["jpeg"], jpeg.APP2, b"ICC_PROFILE\0\1\1" + bytes(200))
     out["webp/other-exif"] = Media.from_bytes(containers.set_exif_fields(files["webp"].data, {}, {0x9286: comment}))
+    out["jpeg/other-forms"] = jpeg_with(files["jpeg"], jpeg.APP1, jpeg.XMP_SIGNATURE + _forms(value()))
+    image = Image.new("RGB", (16, 16), "teal")
+    for name, kind in (("avif", "AVIF"), ("heic", "HEIF")):
+        if name in files:
+            held = io.BytesIO()
+            image.save(held, kind, exif=block)
+            out[f"{name}/other-exif"] = Media.from_bytes(held.getvalue())
     return out
+
+
+def _forms(text: str) -> bytes:
+    """Both properties in every form that XMP has, some in a wrong namespace, the value once misspelt."""
+    text = text.replace('"', "&quot;")
+    wrong = text.replace("ReservedCode1", "ReserveCode1").replace("AIGC", "aigc")
+    term = iptc.SCHEME + "compositeSynthetic"
+    bodies = (
+        f"<t:AIGC><r:Bag><r:li>{text}</r:li><r:li r:resource='{term}'/></r:Bag></t:AIGC>",
+        f"<t:AIGC r:parseType='Resource'><r:value>{text}</r:value><i:q>a</i:q></t:AIGC>",
+        f"<t:AIGC><r:Description><t:a>{wrong}</t:a></r:Description></t:AIGC><u:AIGC>{wrong}</u:AIGC>",
+        f"<i:o r:parseType='Resource'><i:DigitalSourceType>{term}</i:DigitalSourceType></i:o>",
+        f"<i:DigitalSourceType><r:Alt><r:li>{term}/</r:li></r:Alt></i:DigitalSourceType>",
+    )
+    names = f"xmlns:t='{gb45438.NAMESPACE}' xmlns:i='{iptc.NAMESPACE}' xmlns:u='http://example.org/'"
+    return (
+        f"<r:RDF xmlns:r='{xmp.RDF}' {names}><r:Description i:DigitalSourceType='{term}' t:AIGC='{text}'>"
+        f"{''.join(bodies)}</r:Description></r:RDF><?xpacket end='w'?>"
+    ).encode()
 
 
 def _raw_profile(name: str, content: bytes) -> bytes:
