@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -17,6 +18,8 @@ import pytest
 
 from bench.harness.engines.local import LocalEngine, pin_threads
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background by a shell; our commands inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 pin_threads()  # before numpy is loaded: fitted models must not depend on the number of this machine's cores
 
 import numpy as np  # noqa: E402
