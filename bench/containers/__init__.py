@@ -8,23 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
-from bench.containers import gif, isobmff, isobmff_edit, jpeg, jpeg_edit, other, png, png_edit, riff, tiff, tiff_edit
+from bench.containers import gif, isobmff, isobmff_edit, isobmff_strip, jpeg, jpeg_edit, other
+from bench.containers import png, png_edit, riff, tiff, tiff_edit
 from bench.containers.magic import EXTENSIONS, sniff
-from bench.containers.model import Header, Packet
+from bench.containers.model import METADATA_KINDS, Header, Packet
 from bench.containers.other import need_decoder
 from bench.errors import CodedError
 
 __all__ = [
     "EXIF_FORMATS",
     "EXTENSIONS",
+    "METADATA_KINDS",
+    "STORE_FORMATS",
     "XMP_FORMATS",
     "Header",
     "Packet",
+    "c2pa_store",
     "exif",
     "fresh_png_header",
     "header",
     "need_decoder",
+    "put_c2pa_store",
     "read_xmp",
+    "remove",
+    "set_exif",
     "set_exif_fields",
     "set_text",
     "set_xmp",
@@ -73,6 +80,27 @@ _WRITE_EXIF: dict[str, Callable[[bytes, bytes], bytes]] = {
     "image/webp": riff.set_exif,
     "image/tiff": lambda _, block: block,  # the file is the block
 }
+_REMOVE: dict[str, Callable[[bytes, Collection[str]], bytes]] = {
+    "image/jpeg": jpeg_edit.remove,
+    "image/png": png_edit.remove,
+    "image/webp": riff.remove,
+    "image/gif": gif.remove,
+    "image/tiff": tiff_edit.remove,
+    "image/avif": isobmff_strip.remove,
+    "image/heic": isobmff_strip.remove,
+}
+_GET_STORE: dict[str, Callable[[bytes], bytes | None]] = {
+    "image/jpeg": jpeg_edit.get_c2pa,
+    "image/png": png_edit.get_c2pa,
+    "image/webp": riff.get_c2pa,
+}
+_PUT_STORE: dict[str, Callable[[bytes, bytes], bytes]] = {
+    "image/jpeg": jpeg_edit.put_c2pa,
+    "image/png": png_edit.put_c2pa,
+    "image/webp": riff.put_c2pa,
+}
+#: Formats that a C2PA manifest store is taken out of and put into as it is.
+STORE_FORMATS = tuple(_PUT_STORE)
 #: Formats that XMP, and that EXIF, is written into.
 XMP_FORMATS, EXIF_FORMATS = tuple(_WRITE_XMP), tuple(_WRITE_EXIF)
 
@@ -160,6 +188,58 @@ def set_exif_fields(
     if write is None:
         raise CodedError("E_NOT_APPLICABLE", f"EXIF is not written into {mime}")
     return write(data, tiff_edit.set_fields(exif(data) or None, fields, exif_fields))
+
+
+def set_exif(data: bytes, block: bytes) -> bytes:
+    """The file with this EXIF block as its only one.
+
+    Raises:
+        CodedError: ``E_NOT_APPLICABLE`` for a format that holds no such block or is not written here, or as
+            ``set_exif_fields``.
+    """
+    mime = sniff(data)
+    if mime == "image/tiff" or mime not in _WRITE_EXIF:
+        raise CodedError("E_NOT_APPLICABLE", f"an EXIF block is not written into {mime}")
+    return _WRITE_EXIF[mime](data, block)
+
+
+def remove(data: bytes, kinds: Collection[str]) -> bytes:
+    """The file without its metadata of these kinds; the coded picture stays byte for byte.
+
+    Args:
+        data: the file.
+        kinds: of ``METADATA_KINDS``; also ``all`` for what is of no kind and no part of the picture.
+
+    Raises:
+        CodedError: ``E_NOT_APPLICABLE`` for a format that is not written here, ``E_TRUNCATED``, ``E_CORRUPT`` or
+            ``E_METADATA`` for a file whose parts cannot be told apart.
+    """
+    mime = sniff(data)
+    if mime not in _REMOVE:
+        raise CodedError("E_NOT_APPLICABLE", f"metadata are not removed from {mime}")
+    return _REMOVE[mime](data, kinds)
+
+
+def c2pa_store(data: bytes) -> bytes | None:
+    """The C2PA manifest store of a file, as it is; None where there is none or the format is not read here.
+
+    Raises:
+        CodedError: ``E_TRUNCATED`` or ``E_CORRUPT`` for a broken file.
+    """
+    read = _GET_STORE.get(sniff(data))
+    return read(data) if read else None
+
+
+def put_c2pa_store(data: bytes, store: bytes) -> bytes:
+    """The file with this C2PA manifest store in its place, as it is: whatever it vouches for, nothing is signed.
+
+    Raises:
+        CodedError: ``E_NOT_APPLICABLE`` for a format that is not written here, or as ``remove``.
+    """
+    mime = sniff(data)
+    if mime not in _PUT_STORE:
+        raise CodedError("E_NOT_APPLICABLE", f"a C2PA store is not put into {mime}")
+    return _PUT_STORE[mime](data, store)
 
 
 def set_text(data: bytes, keyword: str, text: str) -> bytes:

@@ -91,18 +91,13 @@ def remove(data: bytes, kinds: Collection[str]) -> bytes:
     spans = list(jpeg.walk(data))
     boxes = _c2pa_numbers(data, spans)
     out: list[bytes] = []
-    blocks: list[Span] = []
+    blocks = [span for span in spans if _kind(data, span, boxes) == "photoshop"]
     for span in spans:
         kind = _kind(data, span, boxes)
         if kind == "photoshop":
-            blocks.append(span)
-            if len(blocks) == 1:
-                out.append(b"")
-                first = len(out) - 1
+            out.append(_resources(data, blocks, kinds) if span is blocks[0] else b"")
         elif kind not in kinds:
             out.append(data[span.start : span.end])
-    if blocks:
-        out[first] = _resources(data, blocks, kinds)
     return b"".join(out)
 
 
@@ -128,8 +123,6 @@ def _kind(data: bytes, span: Span, boxes: Collection[bytes]) -> str:
 def _resources(data: bytes, blocks: list[Span], kinds: Collection[str]) -> bytes:
     """The image resources that stay, in segments anew; a block may run on from one segment into the next."""
     whole = b"".join(data[span.body + len(photoshop.SIGNATURE) : span.end] for span in blocks)
-    if "all" in kinds:
-        return b""
     kept = photoshop.without(whole, kinds)
     if kept == whole.rstrip(b"\0") or kept == whole:
         return b"".join(data[span.start : span.end] for span in blocks)

@@ -63,8 +63,8 @@ def resource(number: int, payload: bytes) -> bytes:
 
 
 def without(data: bytes, kinds: Collection[str]) -> bytes:
-    """The blocks that hold none of these kinds of metadata. Raises as ``split`` does."""
-    return b"".join(found.raw for found in split(data) if KINDS.get(found.number) not in kinds)
+    """The blocks that hold none of these kinds of metadata (``all``: what is of no kind). Raises as ``split`` does."""
+    return b"".join(found.raw for found in split(data) if KINDS.get(found.number, "all") not in kinds)
 
 
 def data_sets(payload: bytes) -> Iterator[DataSet]:
