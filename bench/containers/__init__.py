@@ -8,21 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
-from bench.containers import gif, isobmff, isobmff_edit, isobmff_strip, jpeg, jpeg_edit, other
-from bench.containers import png, png_edit, riff, tiff, tiff_edit
+from bench.containers import (
+    gif,
+    isobmff,
+    isobmff_edit,
+    isobmff_strip,
+    jpeg,
+    jpeg_edit,
+    other,
+    png,
+    png_edit,
+    riff,
+    tiff,
+    tiff_edit,
+)
 from bench.containers.magic import EXTENSIONS, sniff
 from bench.containers.model import METADATA_KINDS, Header, Packet
 from bench.containers.other import need_decoder
+from bench.containers.tiff_edit import SHORT, Value
 from bench.errors import CodedError
 
 __all__ = [
     "EXIF_FORMATS",
     "EXTENSIONS",
     "METADATA_KINDS",
+    "SHORT",
     "STORE_FORMATS",
     "XMP_FORMATS",
     "Header",
     "Packet",
+    "Value",
     "c2pa_store",
     "exif",
     "fresh_png_header",
@@ -155,8 +170,13 @@ def xmp_packets(data: bytes) -> list[Packet]:
     return packets
 
 
-def set_xmp(data: bytes, payload: bytes) -> bytes:
+def set_xmp(data: bytes, payload: bytes, place: str = "") -> bytes:
     """The file with this XMP packet as its only main one; the coded image stays byte for byte.
+
+    Args:
+        data: the file.
+        payload: the packet.
+        place: ``png-text`` for a tEXt in a PNG, where some writers put it; else the format's own.
 
     Raises:
         CodedError: ``E_NOT_APPLICABLE`` for a format that is not written here, ``E_TOO_LARGE`` for a packet that the
@@ -166,6 +186,8 @@ def set_xmp(data: bytes, payload: bytes) -> bytes:
     write = _WRITE_XMP.get(mime)
     if write is None:
         raise CodedError("E_NOT_APPLICABLE", f"XMP is not written into {mime}")
+    if mime == png.MIME and place == "png-text":
+        return png_edit.set_xmp(data, payload, "png-text")
     return write(data, payload)
 
 

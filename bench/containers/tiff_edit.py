@@ -15,7 +15,7 @@ from bench.containers import photoshop, tiff
 from bench.containers.tiff import Directory, Layout
 from bench.errors import CodedError
 
-BYTE, ASCII, LONG, UNDEFINED = 1, 2, 4, 7
+BYTE, ASCII, SHORT, LONG, UNDEFINED = 1, 2, 3, 4, 7
 _BIG_LONG = 18  # IFD8
 _GPS_IFD, _INTEROP_IFD, _SUB_IFDS = 0x8825, 0xA005, 0x014A
 _POINTERS = (tiff.EXIF_IFD, _GPS_IFD, _INTEROP_IFD, _SUB_IFDS)
@@ -31,7 +31,7 @@ _KINDS = {
 
 
 class Value(NamedTuple):
-    """What to write: the field's type (2 ASCII, 7 undefined, one byte an item) and its bytes."""
+    """What to write: the field's type (2 ASCII, 7 undefined, one byte an item; 3 SHORT, two) and its bytes."""
 
     kind: int
     data: bytes
@@ -227,7 +227,7 @@ class _Editor:
         entries = {entry.tag: entry for entry in reversed(where.entries)}
         for tag, value in fields.items():
             at = entries[tag].at
-            self._entry(at, tag, value, len(value.data))
+            self._entry(at, tag, value, len(value.data) // (2 if value.kind == SHORT else 1))
             inline = self._inline(at)
             if len(value.data) <= self.how.word:
                 self.out[inline : inline + self.how.word] = value.data.ljust(self.how.word, b"\0")
