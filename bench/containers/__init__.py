@@ -25,10 +25,11 @@ from bench.containers import (
 from bench.containers.magic import EXTENSIONS, sniff
 from bench.containers.model import METADATA_KINDS, Header, Packet
 from bench.containers.other import need_decoder
-from bench.containers.tiff_edit import SHORT, Value
+from bench.containers.tiff_edit import ASCII, SHORT, Value
 from bench.errors import CodedError
 
 __all__ = [
+    "ASCII",
     "EXIF_FORMATS",
     "EXTENSIONS",
     "METADATA_KINDS",
@@ -40,14 +41,17 @@ __all__ = [
     "Value",
     "c2pa_store",
     "exif",
+    "exif_fields",
     "fresh_png_header",
     "header",
+    "iim",
     "need_decoder",
     "put_c2pa_store",
     "read_xmp",
     "remove",
     "set_exif",
     "set_exif_fields",
+    "set_iim",
     "set_text",
     "set_xmp",
     "sniff",
@@ -145,6 +149,30 @@ def exif(data: bytes) -> bytes | None:
     """
     read = _EXIF.get(sniff(data))
     return read(data) if read else None
+
+
+def exif_fields(data: bytes, tags: Collection[int]) -> dict[int, bytes]:
+    """The raw values of these tags of the EXIF block's first directory; missing ones are left out. Raises as ``exif``."""
+    block = exif(data) if tags else None
+    return tiff.fields(block, tags) if block else {}
+
+
+def iim(data: bytes, numbers: Collection[int]) -> bytes:
+    """The data sets of IPTC-IIM record 2 with these numbers, and the coding that record 1 names, from a JPEG.
+
+    Raises:
+        CodedError: as ``jpeg.walk``; ``E_METADATA`` for image resources that cannot be parsed.
+    """
+    return jpeg_edit.get_iim(data, numbers) if numbers and sniff(data) == jpeg.MIME else b""
+
+
+def set_iim(data: bytes, block: bytes) -> bytes:
+    """The JPEG with these IPTC-IIM data sets as its only ones; as it is where there are none to set.
+
+    Raises:
+        CodedError: as ``jpeg.walk``, ``E_TOO_LARGE`` for more than one segment holds.
+    """
+    return jpeg_edit.set_iim(data, block) if block else data
 
 
 def read_xmp(data: bytes) -> tuple[list[Packet], CodedError | None]:

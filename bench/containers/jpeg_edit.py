@@ -171,6 +171,33 @@ def put_c2pa(data: bytes, store: bytes) -> bytes:
     return _placed(data, b"".join(out), (), ())
 
 
+def get_iim(data: bytes, numbers: Collection[int]) -> bytes:
+    """The IPTC-IIM data sets 2:``numbers``, behind 1:90, which says how they are coded; empty where there are none.
+
+    Raises:
+        CodedError: as ``walk``; ``E_METADATA`` for image resources that cannot be parsed.
+    """
+    spans = [s for s in jpeg.walk(data, to_scan=True) if s.marker == _APP13]
+    blocks = [s for s in spans if data.startswith(photoshop.SIGNATURE, s.body)]
+    whole = b"".join(data[span.body + len(photoshop.SIGNATURE) : span.end] for span in blocks)
+    payload = next((found.payload for found in photoshop.split(whole) if found.number == photoshop.IPTC), b"")
+    found = list(photoshop.data_sets(payload))
+    kept = b"".join(one.raw for one in found if one.record == 2 and one.number in numbers)
+    coding = b"".join(one.raw for one in found if (one.record, one.number) == (1, 90))
+    return coding + kept if kept else b""
+
+
+def set_iim(data: bytes, block: bytes) -> bytes:
+    """The file with these IPTC-IIM data sets as its only ones, in a segment of their own behind EXIF and XMP.
+
+    Raises:
+        CodedError: ``E_TOO_LARGE`` for more than one segment holds; as ``remove``.
+    """
+    data = remove(data, ("iptc-iim",))
+    new = jpeg.segment(_APP13, photoshop.SIGNATURE + photoshop.resource(photoshop.IPTC, block)).raw
+    return _placed(data, new, (), (EXIF_SIGNATURE, XMP_SIGNATURE, EXTENDED_SIGNATURE))
+
+
 def _parts(extended: bytes) -> bytes:
     head = EXTENDED_SIGNATURE + guid(extended).encode() + len(extended).to_bytes(4, "big")
     out = []
