@@ -139,6 +139,9 @@ def _uploaded(media: Media, preset: Preset, rng: np.random.Generator) -> Media:
         made = _encoded(media, preset, fit(width, height, side), rng)
     if preset.png == "smaller" and media.mime == "image/png":
         lossless = Png(compression=9)(Media.from_pixels(resized(media.pixels(), *size, "area")), rng)
+        if size == (width, height) and not media.fresh:
+            own = Media(containers.remove(media.data, {"all", *containers.METADATA_KINDS} - {"icc"}), media.mime)
+            lossless = min(own, lossless, key=lambda file: len(file.data))
         made = lossless if len(lossless.data) < len(made.data) else made
     return _with_kept_fields(made, media, preset)
 

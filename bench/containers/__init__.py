@@ -152,7 +152,7 @@ def exif(data: bytes) -> bytes | None:
 
 
 def exif_fields(data: bytes, tags: Collection[int]) -> dict[int, bytes]:
-    """The raw values of these tags of the EXIF block's first directory; missing ones are left out. Raises as ``exif``."""
+    """Raw values of these tags of the EXIF block's first directory; missing ones are left out. Raises as ``exif``."""
     block = exif(data) if tags else None
     return tiff.fields(block, tags) if block else {}
 
