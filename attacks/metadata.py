@@ -56,6 +56,8 @@ class Strip:
 
     def __post_init__(self) -> None:
         check_choice("kind", self.kind, ("all", *containers.METADATA_KINDS))
+        if not isinstance(self.keep, tuple):
+            raise ValueError(f"keep must be a tuple of kinds, got {self.keep!r}")
         if self.keep and self.kind != "all":
             raise ValueError(f"keep is for kind 'all', got kind {self.kind!r}")
         for kept in self.keep:
@@ -240,10 +242,8 @@ def _put_exif(data: bytes, media: Media, donor: Media) -> bytes | None:
     out = containers.set_exif(data, block)
     if turned == donor.header.orientation:
         return out
-    order = "little" if block[:1] == b"I" else "big"
-    return containers.set_exif_fields(
-        out, {_ORIENTATION: containers.Value(containers.SHORT, turned.to_bytes(2, order))}
-    )
+    value = turned.to_bytes(2, "little") if block[:1] == b"I" else turned.to_bytes(2, "big")
+    return containers.set_exif_fields(out, {_ORIENTATION: containers.Value(containers.SHORT, value)})
 
 
 def _is_profile(keyword: str) -> bool:

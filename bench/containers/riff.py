@@ -231,12 +231,17 @@ def get_c2pa(data: bytes) -> bytes | None:
 
 
 def put_c2pa(data: bytes, store: bytes) -> bytes:
-    """The file with this C2PA manifest store in its chunk, behind everything else (C2PA specification 2.2, A.3.7).
+    """The file with this C2PA manifest store and no other, in a chunk behind all others (C2PA specification 2.2, A.3).
+
+    A simple file stays one: the store has no flag in VP8X.
 
     Raises:
-        CodedError: as ``set_xmp``.
+        CodedError: as ``walk`` for a broken file.
     """
-    return _with_chunk(data, (b"C2PA",), store)
+    out = remove(data, ("c2pa",))
+    end = 8 + int.from_bytes(out[4:8], "little")
+    body = out[8:end] + chunk(b"C2PA", store).raw
+    return b"".join((b"RIFF", len(body).to_bytes(4, "little"), body, out[end:]))
 
 
 def _with_chunk(data: bytes, kinds: tuple[bytes, ...], payload: bytes) -> bytes:
@@ -245,7 +250,7 @@ def _with_chunk(data: bytes, kinds: tuple[bytes, ...], payload: bytes) -> bytes:
     form = [span for span in spans if span.kind != TRAILER]
     tail = data[spans[-1].start :] if spans and spans[-1].kind == TRAILER else b""
     new = chunk(kinds[0], payload).raw
-    flag = _FLAGS.get(kinds[0], 0)
+    flag = _FLAGS[kinds[0]]
     out: list[bytes] = []
     placed = False
     replaces = any(span.kind in kinds for span in form)
