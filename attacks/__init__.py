@@ -9,6 +9,8 @@ from attacks.chain import Chain
 from attacks.colour import Brightness, Contrast, Gamma, Greyscale, Hue, Palette, Saturation
 from attacks.cover import Erase, Pad
 from attacks.geometry import Aspect, Crop, CropArea, Flip, Resize, ResizedCrop
+from attacks.metadata import EditField, Forge, Strip
+from attacks.platforms import Platform
 from attacks.recapture import Recapture
 from attacks.recompress import Jpeg, Png, WebP
 from attacks.reexport import OpenCVSave, PillowSave
@@ -52,6 +54,10 @@ ATTACKS: tuple[Attack, ...] = (
     Screenshot(),
     Recapture(),
     Resynthesise(),
+    Strip(),
+    EditField(),
+    Forge(),
+    Platform(),
     Chain(attacks=(Screenshot(), Jpeg(quality=75))),
 )
 

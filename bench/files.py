@@ -56,3 +56,12 @@ def write_whole(path: Path, content: bytes | str) -> None:
             # A name that is no UTF-8 becomes an escape, which JSON reads back.
             data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
             temporary.write_bytes(data)
+
+
+def cache_folder(kind: str) -> Path:
+    """Where files of a kind are kept for this user between runs: ``washtest/<kind>`` in the user's cache."""
+    if os.name == "nt":
+        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "washtest" / kind

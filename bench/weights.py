@@ -17,6 +17,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import files
 from bench.errors import Unavailable, UserError, unknown
 from bench.tools import distribution_folder
 
@@ -130,11 +131,7 @@ def named(name: str) -> Weights:
 
 def cache_folder() -> Path:
     """Where ``fetch`` puts files: ``washtest/weights`` in the user's cache."""
-    if os.name == "nt":
-        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "washtest" / "weights"
+    return files.cache_folder("weights")
 
 
 def locate(weights: Weights, file: File) -> Path | None:

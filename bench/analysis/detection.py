@@ -1,8 +1,9 @@
 """How detectors err: false positives, misses and ranking, per detector, regime, attack, source and threshold.
 
 A score that failed or was withheld stays in the denominator and is not a detection: a human file without a score is no
-false positive, an AI file without one is a miss. ``unavailable`` (the detector cannot run on this machine) is no
-verdict at all, so those rows leave ``n`` and are counted apart.
+false positive, an AI file without one is a miss. ``unavailable`` (the detector or the attack's tool cannot run on this
+machine) is no verdict at all, nor is an attack that does not apply to the file: those rows leave ``n`` and are counted
+apart.
 """
 
 from __future__ import annotations
@@ -151,8 +152,8 @@ def _empty() -> pd.DataFrame:
 
 
 def _status(status: pd.Series) -> Codes:
-    found = codes(status, ("ok", "abstain", "error", "unavailable"))
-    return np.where(found <= 0, 2, found)
+    found = codes(status, ("ok", "abstain", "error", "unavailable", "not_applicable"))
+    return np.where(found <= 0, 2, np.minimum(found, 3))
 
 
 def _table(detector: _Detector, frozen: pd.DataFrame, ranking: dict[str, Floats], regimes: list[str]) -> pd.DataFrame:

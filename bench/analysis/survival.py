@@ -39,7 +39,7 @@ STATE_COLUMNS = [
     "label", "position", "mime", "attack", "attack_family", "severity", "channel", "state", "n", "k", "rate",
     "low", "high", "bundle",
 ]  # fmt: skip
-FALSE_COLUMNS = ["label", "position", "attack", "n", "declares", "rate", "low", "high"]
+FALSE_COLUMNS = ["label", "position", "attack", "n", "declares", "rate", "low", "high", "broken"]
 
 
 @dataclass(frozen=True)
@@ -129,16 +129,22 @@ def label_states(run: Run) -> pd.DataFrame:
 def label_false_positives(run: Run) -> pd.DataFrame:
     """How often a reader finds a declaration on human files that were given none, per attack.
 
-    ``n`` leaves out ``not_applicable`` and ``unavailable``; a reading that failed declares nothing.
+    ``n`` leaves out ``not_applicable`` and ``unavailable``; a reading that failed declares nothing, and nor does a
+    label that its own integrity check disowns: such are counted in ``broken``.
     """
     rows = _read(run)
     human = rows["truth"].eq("human") & rows["written"].ne(True) & rows["bundle"].eq("none")
     rows = rows[human & ~rows["state"].isin(NO_VERDICT)]
     attacks = list(attack_frame(run)["attack"])
     order = {pair: i for i, pair in enumerate(label_names(run, rows))}
-    rows = rows.assign(declares=rows["declares_ai"].eq(True).to_numpy(np.int64), _attack=codes(rows["attack"], attacks))
-    table = rows.groupby(["label", "position", "_attack"], observed=True)["declares"].agg(["size", "sum"]).reset_index()
-    table = table.rename(columns={"size": "n", "sum": "declares"})
+    broken = rows["state"].eq("broken")
+    rows = rows.assign(
+        declares=(rows["declares_ai"].eq(True) & ~broken).to_numpy(np.int64),
+        broken=broken.to_numpy(np.int64),
+        _attack=codes(rows["attack"], attacks),
+    )
+    cells = rows.groupby(["label", "position", "_attack"], observed=True)
+    table = cells.agg(n=("declares", "size"), declares=("declares", "sum"), broken=("broken", "sum")).reset_index()
     table["attack"] = [attacks[i] for i in table["_attack"]]
     table["rate"] = table["declares"] / table["n"]
     table["low"], table["high"] = interval(table["declares"].to_numpy(), table["n"].to_numpy())

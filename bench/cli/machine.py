@@ -8,14 +8,14 @@ import click
 
 from bench.cli.common import json_option, print_json, print_rows
 
-KINDS = ("attacks", "labels", "bundles", "detectors", "suites", "datasets")
+KINDS = ("attacks", "platforms", "labels", "bundles", "detectors", "suites", "datasets")
 
 
 @click.command("list")
 @click.argument("kind", type=click.Choice(KINDS))
 @json_option
 def list_(kind: str, as_json: bool) -> None:
-    """List attacks, labels, bundles of labels, detectors, suites or datasets.
+    """List attacks, platform presets, labels, bundles of labels, detectors, suites or datasets.
 
     \b
     Examples:
@@ -24,6 +24,7 @@ def list_(kind: str, as_json: bool) -> None:
     """
     rows = {
         "attacks": _attacks,
+        "platforms": _platforms,
         "labels": _labels,
         "bundles": _bundles,
         "detectors": _detectors,
@@ -49,6 +50,18 @@ def _attacks() -> list[dict[str, Any]]:
     return rows + [
         _row(name, "plug-in", kind.__module__) for name, kind in attack_classes().items() if name not in ours
     ]
+
+
+def _platforms() -> list[dict[str, Any]]:
+    """The presets of ``Platform(name=...)``, each with what is known of it and from where."""
+    from attacks.platforms import Platform, presets
+
+    rows = []
+    for name, preset in presets().items():
+        attack = Platform(name=name)
+        told = {"title": preset.title, "evidence": preset.evidence, "date": preset.date, "source": preset.source}
+        rows.append(_row(repr(attack), attack.family, attack.channel) | told | {"assumed": preset.assumed})
+    return rows
 
 
 def _labels() -> list[dict[str, Any]]:

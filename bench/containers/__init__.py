@@ -12,6 +12,7 @@ from bench.containers import (
     gif,
     isobmff_edit,
     isobmff_read,
+    isobmff_strip,
     jpeg,
     jpeg_edit,
     other,
@@ -22,22 +23,35 @@ from bench.containers import (
     tiff_edit,
 )
 from bench.containers.magic import EXTENSIONS, sniff
-from bench.containers.model import Header, Packet
+from bench.containers.model import METADATA_KINDS, Header, Packet
 from bench.containers.other import need_decoder
+from bench.containers.tiff_edit import ASCII, SHORT, Value
 from bench.errors import CodedError
 
 __all__ = [
+    "ASCII",
     "EXIF_FORMATS",
     "EXTENSIONS",
+    "METADATA_KINDS",
+    "SHORT",
+    "STORE_FORMATS",
     "XMP_FORMATS",
     "Header",
     "Packet",
+    "Value",
+    "c2pa_store",
     "exif",
+    "exif_fields",
     "fresh_png_header",
     "header",
+    "iim",
     "need_decoder",
+    "put_c2pa_store",
     "read_xmp",
+    "remove",
+    "set_exif",
     "set_exif_fields",
+    "set_iim",
     "set_text",
     "set_xmp",
     "sniff",
@@ -85,6 +99,27 @@ _WRITE_EXIF: dict[str, Callable[[bytes, bytes], bytes]] = {
     "image/webp": riff.set_exif,
     "image/tiff": lambda _, block: block,  # the file is the block
 }
+_REMOVE: dict[str, Callable[[bytes, Collection[str]], bytes]] = {
+    "image/jpeg": jpeg_edit.remove,
+    "image/png": png_edit.remove,
+    "image/webp": riff.remove,
+    "image/gif": gif.remove,
+    "image/tiff": tiff_edit.remove,
+    "image/avif": isobmff_strip.remove,
+    "image/heic": isobmff_strip.remove,
+}
+_GET_STORE: dict[str, Callable[[bytes], bytes | None]] = {
+    "image/jpeg": jpeg_edit.get_c2pa,
+    "image/png": png_edit.get_c2pa,
+    "image/webp": riff.get_c2pa,
+}
+_PUT_STORE: dict[str, Callable[[bytes, bytes], bytes]] = {
+    "image/jpeg": jpeg_edit.put_c2pa,
+    "image/png": png_edit.put_c2pa,
+    "image/webp": riff.put_c2pa,
+}
+#: Formats that a C2PA manifest store is taken out of and put into as it is.
+STORE_FORMATS = tuple(_PUT_STORE)
 #: Formats that XMP, and that EXIF, is written into.
 XMP_FORMATS, EXIF_FORMATS = tuple(_WRITE_XMP), tuple(_WRITE_EXIF)
 
@@ -116,6 +151,30 @@ def exif(data: bytes) -> bytes | None:
     return read(data) if read else None
 
 
+def exif_fields(data: bytes, tags: Collection[int]) -> dict[int, bytes]:
+    """Raw values of these tags of the EXIF block's first directory; missing ones are left out. Raises as ``exif``."""
+    block = exif(data) if tags else None
+    return tiff.fields(block, tags) if block else {}
+
+
+def iim(data: bytes, numbers: Collection[int]) -> bytes:
+    """The data sets of IPTC-IIM record 2 with these numbers, and the coding that record 1 names, from a JPEG.
+
+    Raises:
+        CodedError: as ``jpeg.walk``; ``E_METADATA`` for image resources that cannot be parsed.
+    """
+    return jpeg_edit.get_iim(data, numbers) if numbers and sniff(data) == jpeg.MIME else b""
+
+
+def set_iim(data: bytes, block: bytes) -> bytes:
+    """The JPEG with these IPTC-IIM data sets as its only ones; as it is where there are none to set.
+
+    Raises:
+        CodedError: as ``jpeg.walk``, ``E_TOO_LARGE`` for more than one segment holds.
+    """
+    return jpeg_edit.set_iim(data, block) if block else data
+
+
 def read_xmp(data: bytes) -> tuple[list[Packet], CodedError | None]:
     """Every XMP packet that can be read, the main one first, and the first thing that kept others from being read.
 
@@ -139,8 +198,13 @@ def xmp_packets(data: bytes) -> list[Packet]:
     return packets
 
 
-def set_xmp(data: bytes, payload: bytes) -> bytes:
+def set_xmp(data: bytes, payload: bytes, place: str = "") -> bytes:
     """The file with this XMP packet as its only main one; the coded image stays byte for byte.
+
+    Args:
+        data: the file.
+        payload: the packet.
+        place: ``png-text`` for a tEXt in a PNG, where some writers put it; else the format's own.
 
     Raises:
         CodedError: ``E_NOT_APPLICABLE`` for a format that is not written here, ``E_TOO_LARGE`` for a packet that the
@@ -150,6 +214,8 @@ def set_xmp(data: bytes, payload: bytes) -> bytes:
     write = _WRITE_XMP.get(mime)
     if write is None:
         raise CodedError("E_NOT_APPLICABLE", f"XMP is not written into {mime}")
+    if mime == png.MIME and place == "png-text":
+        return png_edit.set_xmp(data, payload, "png-text")
     return write(data, payload)
 
 
@@ -172,6 +238,58 @@ def set_exif_fields(
     if write is None:
         raise CodedError("E_NOT_APPLICABLE", f"EXIF is not written into {mime}")
     return write(data, tiff_edit.set_fields(exif(data) or None, fields, exif_fields))
+
+
+def set_exif(data: bytes, block: bytes) -> bytes:
+    """The file with this EXIF block as its only one.
+
+    Raises:
+        CodedError: ``E_NOT_APPLICABLE`` for a format that holds no such block or is not written here, or as
+            ``set_exif_fields``.
+    """
+    mime = sniff(data)
+    if mime == "image/tiff" or mime not in _WRITE_EXIF:
+        raise CodedError("E_NOT_APPLICABLE", f"an EXIF block is not written into {mime}")
+    return _WRITE_EXIF[mime](data, block)
+
+
+def remove(data: bytes, kinds: Collection[str]) -> bytes:
+    """The file without its metadata of these kinds; the coded picture stays byte for byte.
+
+    Args:
+        data: the file.
+        kinds: of ``METADATA_KINDS``; also ``all`` for what is of no kind and no part of the picture.
+
+    Raises:
+        CodedError: ``E_NOT_APPLICABLE`` for a format that is not written here, ``E_TRUNCATED``, ``E_CORRUPT`` or
+            ``E_METADATA`` for a file whose parts cannot be told apart.
+    """
+    mime = sniff(data)
+    if mime not in _REMOVE:
+        raise CodedError("E_NOT_APPLICABLE", f"metadata are not removed from {mime}")
+    return _REMOVE[mime](data, kinds)
+
+
+def c2pa_store(data: bytes) -> bytes | None:
+    """The C2PA manifest store of a file, as it is; None where there is none or the format is not read here.
+
+    Raises:
+        CodedError: ``E_TRUNCATED`` or ``E_CORRUPT`` for a broken file.
+    """
+    read = _GET_STORE.get(sniff(data))
+    return read(data) if read else None
+
+
+def put_c2pa_store(data: bytes, store: bytes) -> bytes:
+    """The file with this C2PA manifest store in its place, as it is: whatever it vouches for, nothing is signed.
+
+    Raises:
+        CodedError: ``E_NOT_APPLICABLE`` for a format that is not written here, or as ``remove``.
+    """
+    mime = sniff(data)
+    if mime not in _PUT_STORE:
+        raise CodedError("E_NOT_APPLICABLE", f"a C2PA store is not put into {mime}")
+    return _PUT_STORE[mime](data, store)
 
 
 def set_text(data: bytes, keyword: str, text: str) -> bytes:

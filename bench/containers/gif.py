@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,6 +15,10 @@ _XMP_APPLICATION = b"\x0bXMP DataXMP"
 #: The packet is not cut into sub-blocks; 257 bytes that count down lead a reader of sub-blocks to the terminator.
 _MAGIC_TRAILER = 257
 _TRAILER_BYTES = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
+_APPLICATION, _COMMENT = 0xFF, 0xFE
+_KINDS = {_XMP_APPLICATION: "xmp", b"\x0bC2PA_GIF": "c2pa", b"\x0bICCRGBG1": "icc"}
+#: Application extensions that say how often the frames are shown.
+_LOOPS = (b"\x0bNETSCAPE2.0", b"\x0bANIMEXTS1.0")
 #: Pseudo introducer of ``split``: whatever follows the trailer.
 REST = -1
 
@@ -164,3 +168,25 @@ def set_xmp(data: bytes, payload: bytes) -> bytes:
         out.append(data[start : block.start])
         start = block.end
     return b"".join((*out, data[start:]))
+
+
+def remove(data: bytes, kinds: Collection[str]) -> bytes:
+    """The file without metadata of these kinds; ``all`` leaves frames, loop counts and plain text, and no trailer.
+
+    Raises:
+        CodedError: as ``walk`` for a broken file.
+    """
+    out, at = [], 0
+    for block in walk(data):
+        kind = "comments" if block.label == _COMMENT else None
+        if block.label == _APPLICATION:
+            kind = next((name for start, name in _KINDS.items() if data.startswith(start, block.body)), None)
+            if kind is None and "all" in kinds and not data.startswith(_LOOPS, block.body):
+                kind = "all"
+        if kind in kinds:
+            out.append(data[at : block.start])
+            at = block.end
+        elif block.introducer == _TRAILER and "all" in kinds:
+            out.append(data[at : block.end])
+            at = len(data)
+    return b"".join((*out, data[at:]))

@@ -33,14 +33,14 @@ def set_xmp(data: bytes, payload: bytes) -> bytes:
     if meta is None or not meta.primary or meta.child(b"iloc") is None or meta.child(b"iinf") is None:
         raise CodedError("E_CORRUPT", "no meta box with a primary item and the tables of items")
     old = [i for i in meta.infos if i.kind == b"mime" and i.content_type == XMP_TYPE and meta.describes_primary(i.id)]
-    data, boxes = _forget(data, boxes, meta, {info.id for info in old})
+    data, boxes = forget(data, boxes, meta, {info.id for info in old})
     item = old[0].id if old else max([1, *(i.id for i in meta.infos), *(p.id for p in meta.locations)]) + 1
     if item > 0xFFFF:
         raise CodedError("E_UNSUPPORTED", f"item numbers up to {item - 1}: none of 16 bits is free behind them")
     return _Writer(data, boxes, meta, item, {info.id for info in old}, payload).file()
 
 
-def _forget(data: bytes, boxes: list[Box], meta: Meta, old: set[int]) -> tuple[bytes, list[Box]]:
+def forget(data: bytes, boxes: list[Box], meta: Meta, old: set[int]) -> tuple[bytes, list[Box]]:
     """The old packets blanked where no other item uses their bytes; one in an ``mdat`` of its own is cut off."""
     places = [span for item in old for span in _spans(data, meta, item)]
     if not places:

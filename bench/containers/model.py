@@ -14,6 +14,9 @@ MAX_PARTS = 500_000
 #: Largest main XMP packet of a JPEG: one APP1 segment holds no more (XMP specification part 3, section 1.1.3.1).
 MAX_JPEG_XMP_BYTES = 65_502
 
+#: What can be removed from a file, each by itself; ``all`` also takes what is none of these (see each ``remove``).
+METADATA_KINDS = ("exif", "xmp", "iptc-iim", "c2pa", "icc", "png-text", "comments")
+
 
 @dataclass(frozen=True, slots=True)
 class Header:

@@ -5,12 +5,48 @@ After the PNG specification, third edition, sections 11.3.3 (text) and 11.3.4.5 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Literal
 
 from bench.containers import png
 from bench.containers.png import RAW_EXIF, RAW_XMP, TEXT, XMP_KEYWORD, Span
 from bench.errors import CodedError
+
+#: Chunks that decide how the pixels are coded and shown; everything else is metadata. pHYs is their shape on paper.
+_SHOWN = frozenset(
+    (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"acTL", b"fcTL", b"fdAT", b"gAMA", b"cHRM", b"sRGB", b"sBIT",
+     b"cICP", b"mDCV", b"cLLI", b"pHYs")
+)  # fmt: skip
+#: Keywords of texts that hold other metadata (ImageMagick's hexadecimal profiles).
+_RAW_KINDS = {
+    XMP_KEYWORD: "xmp",
+    RAW_XMP: "xmp",
+    RAW_EXIF[0]: "exif",
+    RAW_EXIF[1]: "exif",
+    b"Raw profile type iptc": "iptc-iim",
+    b"Raw profile type 8bim": "iptc-iim",
+    b"Raw profile type icc": "icc",
+    b"Raw profile type icm": "icc",
+}
+_CHUNK_KINDS = {b"eXIf": "exif", b"caBX": "c2pa", b"iCCP": "icc"}
+
+
+def remove(data: bytes, kinds: Collection[str]) -> bytes:
+    """The file without metadata of these kinds; ``all`` leaves the chunks that code and show the picture.
+
+    ``png-text`` is every text that holds none of the other kinds; a PNG has no ``comments`` beside them.
+
+    Raises:
+        CodedError: as ``walk`` for a broken file.
+    """
+    out = [png.SIGNATURE]
+    for span in png.walk(data):
+        kind = _CHUNK_KINDS.get(span.kind)
+        if span.kind in TEXT:
+            kind = _RAW_KINDS.get(_keyword(data, span) or b"", "png-text")
+        if not (kind in kinds or ("all" in kinds and kind is None and span.kind not in _SHOWN)):
+            out.append(data[span.start : span.end])
+    return b"".join(out)
 
 
 def set_xmp(data: bytes, payload: bytes, place: Literal["png-itxt", "png-text"] = "png-itxt") -> bytes:
@@ -55,6 +91,19 @@ def set_exif(data: bytes, block: bytes) -> bytes:
     return _with_chunk(
         data, png.chunk(b"eXIf", block), lambda span: span.kind == b"eXIf" or _keyword(data, span) in RAW_EXIF
     )
+
+
+def get_c2pa(data: bytes) -> bytes | None:
+    """The C2PA manifest store of the caBX chunk; None where there is none. Raises as ``walk`` does."""
+    return next((data[s.body : s.body + s.size] for s in png.walk(data) if s.kind == b"caBX"), None)
+
+
+def put_c2pa(data: bytes, store: bytes) -> bytes:
+    """The file with this C2PA manifest store and no other, right behind IHDR. Raises as ``walk`` does."""
+    out = remove(data, ("c2pa",))
+    spans = png.walk(out)
+    end = next(spans).end
+    return out[:end] + png.chunk(b"caBX", store).raw + out[end:]
 
 
 def _keyword(data: bytes, span: Span) -> bytes | None:

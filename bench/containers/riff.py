@@ -5,7 +5,7 @@ WebP after RFC 9649 (container, lossless) and RFC 6386 section 9.1 (the lossy fr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,6 +18,9 @@ MIME = "image/webp"
 TRAILER = b""
 _ICC, _ALPHA, _EXIF, _XMP, _ANIMATION = 0x20, 0x10, 0x08, 0x04, 0x02
 _FLAGS = {b"ICCP": _ICC, b"ALPH": _ALPHA, b"EXIF": _EXIF, b"XMP ": _XMP, b"ANIM": _ANIMATION}
+
+_KINDS = {b"ICCP": "icc", b"EXIF": "exif", b"XMP ": "xmp", b"XMP\0": "xmp", b"C2PA": "c2pa"}
+_SHOWN = frozenset((b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF"))
 
 
 class Span(NamedTuple):
@@ -198,6 +201,47 @@ def set_xmp(data: bytes, payload: bytes) -> bytes:
 def set_exif(data: bytes, block: bytes) -> bytes:
     """The file with this EXIF block and no other, before the XMP packet if there is one; else as ``set_xmp``."""
     return _with_chunk(data, (b"EXIF",), block)
+
+
+def remove(data: bytes, kinds: Collection[str]) -> bytes:
+    """The file without metadata of these kinds; ``all`` leaves the picture's chunks only, and no trailer.
+
+    Raises:
+        CodedError: as ``walk`` for a broken file.
+    """
+    out: list[bytes] = []
+    gone, trailer = 0, b""
+    for span in walk(data):
+        kind = _KINDS.get(span.kind)
+        if kind in kinds or ("all" in kinds and kind is None and span.kind not in _SHOWN):
+            gone |= _FLAGS.get(span.kind[:3] + b" ", 0) if kind == "xmp" else _FLAGS.get(span.kind, 0)
+        elif span.kind == TRAILER:
+            trailer = data[span.start :]
+        else:
+            out.append(data[span.start : span.end] + b"\0" * ((span.end - span.start) & 1))
+    if out and out[0][:4] == b"VP8X" and len(out[0]) > 8:
+        out[0] = out[0][:8] + bytes((out[0][8] & ~gone,)) + out[0][9:]
+    body = b"WEBP" + b"".join(out)
+    return b"".join((b"RIFF", len(body).to_bytes(4, "little"), body, trailer))
+
+
+def get_c2pa(data: bytes) -> bytes | None:
+    """The C2PA manifest store of its chunk; None where there is none. Raises as ``walk`` does."""
+    return next((data[s.body : s.body + s.size] for s in walk(data) if s.kind == b"C2PA"), None)
+
+
+def put_c2pa(data: bytes, store: bytes) -> bytes:
+    """The file with this C2PA manifest store and no other, in a chunk behind all others (C2PA specification 2.2, A.3).
+
+    A simple file stays one: the store has no flag in VP8X.
+
+    Raises:
+        CodedError: as ``walk`` for a broken file.
+    """
+    out = remove(data, ("c2pa",))
+    end = 8 + int.from_bytes(out[4:8], "little")
+    body = out[8:end] + chunk(b"C2PA", store).raw
+    return b"".join((b"RIFF", len(body).to_bytes(4, "little"), body, out[end:]))
 
 
 def _with_chunk(data: bytes, kinds: tuple[bytes, ...], payload: bytes) -> bytes:

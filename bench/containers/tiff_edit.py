@@ -1,4 +1,4 @@
-"""Fields written into a TIFF structure (a TIFF or BigTIFF file, or an EXIF block) without moving anything in it.
+"""Fields written into and taken out of a TIFF structure (a file, BigTIFF too, or an EXIF block) in its place.
 
 New values and a directory that grows go to the end, so every offset that is in there, of strips, other directories
 and maker notes, stays right. A field written before is cut off the end again when it stands there, so writing twice
@@ -11,18 +11,27 @@ import struct
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
-from bench.containers import tiff
+from bench.containers import photoshop, tiff
 from bench.containers.tiff import Directory, Layout
 from bench.errors import CodedError
 
-BYTE, ASCII, LONG, UNDEFINED = 1, 2, 4, 7
+BYTE, ASCII, SHORT, LONG, UNDEFINED = 1, 2, 3, 4, 7
 _BIG_LONG = 18  # IFD8
 _GPS_IFD, _INTEROP_IFD, _SUB_IFDS = 0x8825, 0xA005, 0x014A
 _POINTERS = (tiff.EXIF_IFD, _GPS_IFD, _INTEROP_IFD, _SUB_IFDS)
 
+_PHOTOSHOP = 0x8649
+#: Fields of any page by the kind of metadata they hold; those without a kind are no part of the picture either.
+_KINDS = {
+    **dict.fromkeys((0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x013C, 0x8298), "exif"),
+    **dict.fromkeys(range(0x9C9B, 0x9CA0), "exif"),
+    tiff.EXIF_IFD: "exif", _GPS_IFD: "exif", tiff.XMP: "xmp", 0x83BB: "iptc-iim", 0x8773: "icc", 0xCD41: "c2pa",
+    0x935C: "all", 0xC4A5: "all",
+}  # fmt: skip
+
 
 class Value(NamedTuple):
-    """What to write: the field's type (2 ASCII, 7 undefined, one byte an item) and its bytes."""
+    """What to write: the field's type (2 ASCII, 7 undefined, one byte an item; 3 SHORT, two) and its bytes."""
 
     kind: int
     data: bytes
@@ -75,6 +84,65 @@ def set_fields(
     if not how.big and len(out) > 0xFFFF_FFFF:
         raise CodedError("E_TOO_LARGE", f"a TIFF holds at most 4294967295 bytes, got {len(out)}")
     return bytes(out)
+
+
+def remove(data: bytes, kinds: Collection[str]) -> bytes:
+    """The TIFF without metadata of these kinds in any of its pages; nothing else moves, what is gone is blanked.
+
+    ``exif`` is the Exif and GPS directories and the texts of the first one (description, maker, software, artist,
+    copyright, dates); the orientation stays. ``all`` also takes Photoshop's and printers' own fields.
+
+    Raises:
+        CodedError: as ``tiff.chain`` for a structure that cannot be walked, ``E_METADATA`` for image resources that
+            cannot be parsed.
+    """
+    out = bytearray(data)
+    how = tiff.layout(out)
+    if how is None:
+        raise CodedError("E_CORRUPT", f"a TIFF structure cannot begin with {data[:4]!r}")
+    ranges: list[tuple[int, int]] = []
+    for page in list(tiff.chain(data, how)):
+        gone = [entry for entry in page.entries if _KINDS.get(entry.tag, "") in kinds]
+        for entry in page.entries:
+            if entry.tag == _PHOTOSHOP and entry.start + entry.size <= len(out):
+                kept = photoshop.without(data[entry.start : entry.start + entry.size], kinds)
+                out[entry.start : entry.start + entry.size] = kept.ljust(entry.size, b"\0")
+                if not kept:
+                    gone.append(entry)
+        for entry in gone:
+            ranges += _reached(data, how, entry)
+        _compact(out, how, page, {entry.at for entry in gone})
+    used = list(_used(out, how, set()))
+    for begin, end in sorted(ranges, reverse=True):
+        if end <= len(out) and not any(a < end and begin < b for a, b in used):
+            out[begin:end] = bytes(end - begin) if end < len(out) else b""
+    return bytes(out)
+
+
+def _reached(data: bytes, how: Layout, entry: tiff.Entry) -> Iterator[tuple[int, int]]:
+    """The ranges that a field takes beside its entry: its value, the directories it points to, and theirs."""
+    waiting = [entry]
+    seen: set[int] = set()
+    while waiting:
+        entry = waiting.pop()
+        if entry.size > how.word:
+            yield entry.start, entry.start + entry.size
+        for offset in tiff.numbers(data, how, entry)[:1] if entry.tag in _POINTERS else ():
+            found = tiff.directory(data, how, offset)
+            if offset not in seen and len(seen) < tiff.MAX_DIRECTORIES:
+                seen.add(offset)
+                waiting += found.entries
+                yield found.offset, found.end
+
+
+def _compact(out: bytearray, how: Layout, page: Directory, gone: Collection[int]) -> None:
+    """The directory in its own place without the entries that begin at ``gone``."""
+    if not gone:
+        return
+    width = 20 if how.big else 12
+    kept = b"".join(bytes(out[entry.at : entry.at + width]) for entry in page.entries if entry.at not in gone)
+    new = struct.pack(how.tally, len(kept) // width) + kept + struct.pack(how.offset, page.next)
+    out[page.offset : page.end] = new.ljust(page.end - page.offset, b"\0")
 
 
 class _Editor:
@@ -159,7 +227,7 @@ class _Editor:
         entries = {entry.tag: entry for entry in reversed(where.entries)}
         for tag, value in fields.items():
             at = entries[tag].at
-            self._entry(at, tag, value, len(value.data))
+            self._entry(at, tag, value, len(value.data) // (2 if value.kind == SHORT else 1))
             inline = self._inline(at)
             if len(value.data) <= self.how.word:
                 self.out[inline : inline + self.how.word] = value.data.ljust(self.how.word, b"\0")

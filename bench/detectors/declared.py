@@ -15,13 +15,15 @@ from bench.media import Media
 class Declared:
     """1 when any label in the file's metadata declares AI, else 0. False negatives are washed-off labels.
 
+    A label whose own integrity check fails (a C2PA manifest replayed onto other content) declares nothing.
+
     Attributes:
         labels: whose readings count.
     """
 
     labels: tuple[Label, ...] = METADATA
 
-    info = DetectorInfo("declared", version="1", reads="file", default_threshold=0.5)
+    info = DetectorInfo("declared", version="2", reads="file", default_threshold=0.5)
 
     def __repr__(self) -> str:
         return "Declared()" if self.labels == METADATA else f"Declared(labels={self.labels!r})"
@@ -32,7 +34,7 @@ class Declared:
 
     def _score(self, media: Media) -> Score:
         readings = read_all(media, self.labels)
-        if any(reading.declares_ai for reading in readings):
+        if any(reading.declares_ai and reading.state != "broken" for reading in readings):
             return Score(1.0)
         failed = next((reading for reading in readings if reading.state == "error"), None)
         if failed is not None:

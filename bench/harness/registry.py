@@ -69,7 +69,22 @@ def attack(text: str) -> Attack:
     built = _made(_import(text, text), text) if named else _build(text, attack_classes(), "attack")
     if not isinstance(built, Attack):
         raise UserError(f"{text} is no attack: it needs family, severity, axis, channel and a call (media, rng)")
+    _give_donor(built)
     return built
+
+
+def _give_donor(attack: Attack) -> None:
+    """An attack knows no label, so the donor of a signed one is made for it here."""
+    for one in (attack, *getattr(attack, "attacks", ())):
+        donor = getattr(one, "donor", None)
+        if donor is None:
+            continue
+        from attacks.metadata import DONORS, MADE, MODEL
+
+        if donor == MADE:
+            from bench.labels import donors
+
+            donors.ensure(MADE, (DONORS / MODEL).read_bytes())
 
 
 def label(text: str) -> Label:

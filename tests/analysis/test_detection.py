@@ -108,9 +108,10 @@ def test_failures_and_abstentions_stay_in_the_denominator_and_are_no_verdict(mak
     assert row["auc"] == 1  # over the scores there are
 
 
-def test_unavailable_is_no_verdict_and_leaves_n(make_run):
+@pytest.mark.parametrize("state", ["unavailable", "not_applicable"])
+def test_unavailable_is_no_verdict_and_leaves_n(make_run, state):
     def score(name, sample, attack, regime):
-        return "unavailable" if attack == "Screenshot()" or sample.id == "a0000" else float(sample.truth == "ai")
+        return state if attack == "Screenshot()" or sample.id == "a0000" else float(sample.truth == "ai")
 
     table = detector_errors(make_run(Spec(people(30, 30, calibration=30), detectors=[detector("d")], score=score)))
     assert cell(table, "d", alpha=0.05)["n_ai"] == 29

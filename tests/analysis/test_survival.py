@@ -137,12 +137,19 @@ def test_declarations_on_human_files_are_false_positives(make_run):
         return "present" if sample.id == "h0000" and label == "c2pa" and attack != "Identity()" else "absent"
 
     table = label_false_positives(make_run(Spec(people(20, 20), labels=LABELS, read=read)))
-    assert list(table.columns) == ["label", "position", "attack", "n", "declares", "rate", "low", "high"]
+    assert list(table.columns) == ["label", "position", "attack", "n", "declares", "rate", "low", "high", "broken"]
     assert list(table["label"][:1]) == ["gb45438"]
     hit = table[table["label"].eq("c2pa")].set_index("attack")
     assert hit["declares"].to_list() == [0, 1, 1, 1]
     assert (hit["n"] == 20).all()
     assert hit.loc["Screenshot()", "rate"] == 0.05
+
+
+def test_label_that_its_own_check_disowns_is_no_false_declaration(make_run):
+    run = make_run(Spec(people(20, 0), labels=LABELS, read=lambda *_: "broken"))
+    run.readings["declares_ai"] = True
+    table = label_false_positives(run)
+    assert (table["declares"] == 0).all() and (table["broken"] == 20).all() and (table["n"] == 20).all()
 
 
 @pytest.mark.parametrize("samples", [[], people(5, 0)])

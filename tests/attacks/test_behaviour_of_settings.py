@@ -13,6 +13,8 @@ from attacks.chain import Chain
 from attacks.colour import Brightness, Contrast, Gamma, Greyscale, Hue, Palette, Saturation
 from attacks.cover import Erase, Pad
 from attacks.geometry import FILTERS, PLACES, Aspect, Crop, CropArea, Flip, Resize, ResizedCrop
+from attacks.metadata import BLOCKS, MEMBERS, EditField, Forge, Strip
+from attacks.platforms import Platform, presets
 from attacks.recapture import Recapture
 from attacks.recompress import SUBSAMPLINGS, Jpeg, Png, WebP
 from attacks.reexport import OpenCVSave, PillowSave
@@ -20,6 +22,7 @@ from attacks.regenerate import Resynthesise
 from attacks.screenshot import Screenshot
 from attacks.tone import Blur, BoxBlur, Median, Noise, PillowBlur, PoissonNoise, Sharpen, SpeckleNoise
 from attacks.warp import CANVASES, WARP_FILTERS, Perspective, Rotate
+from bench.containers import METADATA_KINDS
 from bench.harness import registry
 
 CLASSES = (
@@ -57,6 +60,10 @@ CLASSES = (
     Screenshot,
     Recapture,
     Resynthesise,
+    Strip,
+    EditField,
+    Forge,
+    Platform,
     Chain,
 )
 NAMES = {kind.__name__: kind for kind in CLASSES}
@@ -108,6 +115,11 @@ SIMPLE = st.one_of(
         st.sampled_from(["png", "jpeg"]),
     ),
     st.builds(Resynthesise, number(0, 0.5), number(0.1, 1), number(0, 2)),
+    st.builds(Strip, st.sampled_from(METADATA_KINDS)),
+    st.builds(Strip, st.just("all"), st.lists(st.sampled_from(METADATA_KINDS), max_size=2).map(tuple)),
+    st.builds(EditField, st.sampled_from(MEMBERS), st.from_regex("[A-Za-z0-9._/: -]{0,200}", fullmatch=True)),
+    st.builds(Forge, st.sampled_from(["iptc.jpg", "a/b c.png"]), st.sampled_from(["all", *BLOCKS])),
+    st.builds(Platform, st.sampled_from(sorted(presets())), st.integers(1, 10)),
 )
 ANY = st.recursive(
     SIMPLE, lambda inner: st.builds(Chain, st.lists(inner, min_size=1, max_size=3).map(tuple)), max_leaves=4
@@ -192,6 +204,19 @@ def test_attack_says_where_it_stands(attack: Attack) -> None:
         (lambda: Jpeg(progressive="no"), "progressive must be True or False, got 'no'"),
         (lambda: Blur(sigma="wide"), "sigma must be a number, got 'wide'"),
         (lambda: Resize(filter=3), "filter must be a text, got 3"),
+        (lambda: Strip(kind="gps"), f"kind must be one of all, {', '.join(METADATA_KINDS)}, got 'gps'"),
+        (lambda: Strip(keep=["icc"]), "keep must be a tuple of kinds, got ['icc']"),
+        (lambda: Strip(kind="xmp", keep=("icc",)), "keep is for kind 'all', got kind 'xmp'"),
+        (
+            lambda: EditField(field="Prompt"),
+            f"field must be one of {', '.join(MEMBERS)}, DigitalSourceType, got 'Prompt'",
+        ),
+        (lambda: EditField(value='"'), "value of ProduceID must be [A-Za-z0-9._/: -]{0,200}, got '\"'"),
+        (lambda: Forge(block="icc"), "block must be one of all, xmp, exif, png-text, c2pa, got 'icc'"),
+        (lambda: Forge(donor=""), "donor must be a file of the package or a path, got ''"),
+        (lambda: Forge(sha256="XY"), "sha256 must be up to 64 hexadecimal digits in lower case, got 'XY'"),
+        (lambda: Platform(name="x"), f"name must be one of {', '.join(presets())}, got 'x'"),
+        (lambda: Platform(uploads=0), "uploads must be in 1..10, got 0"),
         (lambda: Chain(attacks=()), "attacks must be a tuple of one or more attacks, got ()"),
         (lambda: Chain(attacks=Blur()), "attacks must be a tuple of one or more attacks, got Blur(sigma=1.0)"),
         (

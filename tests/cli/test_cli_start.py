@@ -46,7 +46,7 @@ ALL = dict(commands())
         ["--help"],
         ["--version"],
         ["run", "--help"],
-        *(["list", kind] for kind in ("attacks", "labels", "bundles", "detectors", "suites", "datasets")),
+        *(["list", kind] for kind in ("attacks", "platforms", "labels", "bundles", "detectors", "suites", "datasets")),
     ],
     ids=" ".join,
 )
