@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from bench.containers import isobmff
 from bench.containers.isobmff import XMP_TYPE, Box, Location, Meta, box
-from bench.containers.model import MAX_METADATA_BYTES
+from bench.containers.model import MAX_METADATA_BYTES, apart
 from bench.errors import CodedError
 
 #: Boxes with offsets that are not written anew here; they occur in streamed video, not in image files.
@@ -41,21 +41,24 @@ def set_xmp(data: bytes, payload: bytes) -> bytes:
 
 
 def forget(data: bytes, boxes: list[Box], meta: Meta, old: set[int]) -> tuple[bytes, list[Box]]:
-    """The old packets blanked where no other item uses their bytes; one in an ``mdat`` of its own is cut off."""
+    """The bytes of these items blanked where no other item uses them; one in an ``mdat`` of its own is cut off."""
     places = [span for item in old for span in _spans(data, meta, item)]
     if not places:
         return data, boxes
     used = [span for where in meta.locations if where.id not in old for span in _spans(data, meta, where.id)]
-    alone = [s for s in places if not any(a < s[1] and s[0] < b for a, b in used)]
+    alone = apart(places, used)
     last = boxes[-1]
     if len(boxes) > 1 and last.kind == b"mdat" and places == alone == [(last.body, last.end)]:
         return data[: last.start], boxes[:-1]
     out = bytearray(data)
-    for begin, end in alone:
-        inside = any(b.kind == b"mdat" and b.body <= begin and end <= b.end for b in boxes)
-        source = meta.child(b"idat")
-        if inside or (source and source.body <= begin and end <= source.end):
-            out[begin:end] = bytes(end - begin)
+    source = meta.child(b"idat")
+    homes = [(b.body, b.end) for b in boxes if b.kind == b"mdat"] + ([(source.body, source.end)] if source else [])
+    elsewhere, at = [], 0
+    for begin, end in sorted(homes):
+        elsewhere.append((at, begin))
+        at = max(at, end)
+    for begin, end in apart(alone, [*elsewhere, (at, len(data))]):
+        out[begin:end] = bytes(end - begin)
     return bytes(out), boxes
 
 

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from bench.containers import photoshop, tiff
+from bench.containers.model import apart
 from bench.containers.tiff import Directory, Layout
 from bench.errors import CodedError
 
@@ -101,6 +102,7 @@ def remove(data: bytes, kinds: Collection[str]) -> bytes:
     if how is None:
         raise CodedError("E_CORRUPT", f"a TIFF structure cannot begin with {data[:4]!r}")
     ranges: list[tuple[int, int]] = []
+    seen: set[int] = set()
     for page in list(tiff.chain(data, how)):
         gone = [entry for entry in page.entries if _KINDS.get(entry.tag, "") in kinds]
         for entry in page.entries:
@@ -110,27 +112,28 @@ def remove(data: bytes, kinds: Collection[str]) -> bytes:
                 if not kept:
                     gone.append(entry)
         for entry in gone:
-            ranges += _reached(data, how, entry)
+            ranges += _reached(data, how, entry, seen)
         _compact(out, how, page, {entry.at for entry in gone})
-    used = list(_used(out, how, set()))
-    for begin, end in sorted(ranges, reverse=True):
-        if end <= len(out) and not any(a < end and begin < b for a, b in used):
+    for begin, end in sorted(apart(set(ranges), _used(out, how, set())), reverse=True):
+        if end <= len(out):
             out[begin:end] = bytes(end - begin) if end < len(out) else b""
     return bytes(out)
 
 
-def _reached(data: bytes, how: Layout, entry: tiff.Entry) -> Iterator[tuple[int, int]]:
-    """The ranges that a field takes beside its entry: its value, the directories it points to, and theirs."""
+def _reached(data: bytes, how: Layout, entry: tiff.Entry, seen: set[int]) -> Iterator[tuple[int, int]]:
+    """The ranges that a field takes beside its entry: its value, the directories it points to, and theirs.
+
+    A directory is walked once, however many fields point to it: ``seen`` has the offsets of those that were.
+    """
     waiting = [entry]
-    seen: set[int] = set()
     while waiting:
         entry = waiting.pop()
         if entry.size > how.word:
             yield entry.start, entry.start + entry.size
         for offset in tiff.numbers(data, how, entry)[:1] if entry.tag in _POINTERS else ():
-            found = tiff.directory(data, how, offset)
             if offset not in seen and len(seen) < tiff.MAX_DIRECTORIES:
                 seen.add(offset)
+                found = tiff.directory(data, how, offset)
                 waiting += found.entries
                 yield found.offset, found.end
 
