@@ -8,7 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
-from bench.containers import gif, isobmff, isobmff_edit, jpeg, jpeg_edit, other, png, png_edit, riff, tiff, tiff_edit
+from bench.containers import (
+    gif,
+    isobmff,
+    isobmff_edit,
+    jpeg,
+    jpeg_edit,
+    jxl,
+    other,
+    png,
+    png_edit,
+    riff,
+    tiff,
+    tiff_edit,
+)
 from bench.containers.magic import EXTENSIONS, sniff
 from bench.containers.model import Header, Packet
 from bench.containers.other import need_decoder
@@ -39,6 +52,7 @@ _HEADERS: dict[str, Callable[[bytes], Header]] = {
     "image/webp": riff.header,
     "image/gif": gif.header,
     "image/bmp": other.bmp_header,
+    "image/jxl": jxl.header,
 }
 _EXIF: dict[str, Callable[[bytes], bytes | None]] = {
     "image/jpeg": jpeg.exif,
@@ -46,6 +60,7 @@ _EXIF: dict[str, Callable[[bytes], bytes | None]] = {
     "image/webp": riff.exif,
     "image/avif": isobmff.exif,
     "image/heic": isobmff.exif,
+    "image/jxl": jxl.exif,
     "image/tiff": lambda data: data if tiff.layout(data) else None,
 }
 _READ_XMP: dict[str, Callable[[bytes], tuple[list[Packet], CodedError | None]]] = {
@@ -56,6 +71,7 @@ _READ_XMP: dict[str, Callable[[bytes], tuple[list[Packet], CodedError | None]]] 
     "image/tiff": tiff.read_xmp,
     "image/avif": isobmff.read_xmp,
     "image/heic": isobmff.read_xmp,
+    "image/jxl": jxl.read_xmp,
     "image/bmp": lambda _: ([], None),
 }
 _WRITE_XMP: dict[str, Callable[[bytes, bytes], bytes]] = {
@@ -66,11 +82,13 @@ _WRITE_XMP: dict[str, Callable[[bytes, bytes], bytes]] = {
     "image/tiff": tiff_edit.set_xmp,
     "image/avif": isobmff_edit.set_xmp,
     "image/heic": isobmff_edit.set_xmp,
+    "image/jxl": jxl.set_xmp,
 }
 _WRITE_EXIF: dict[str, Callable[[bytes, bytes], bytes]] = {
     "image/jpeg": jpeg_edit.set_exif,
     "image/png": png_edit.set_exif,
     "image/webp": riff.set_exif,
+    "image/jxl": jxl.set_exif,
     "image/tiff": lambda _, block: block,  # the file is the block
 }
 #: Formats that XMP, and that EXIF, is written into.

@@ -27,7 +27,9 @@ RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 #: A label occurs once; beyond this many, whatever the packet is, it has been understood.
 _MOST_PROPERTIES = 64
 #: Formats whose structure tells whether a file is whole.
-_CHECKED = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/tiff", "image/avif", "image/heic")
+_CHECKED = (
+    "image/jpeg", "image/png", "image/webp", "image/gif", "image/tiff", "image/avif", "image/heic", "image/jxl",
+)  # fmt: skip
 _LEVEL = Literal["top", "nested", "outside"]
 _WANTED = Callable[[str, str], bool]
 _PROLOG = re.compile(rb"(?:[\s\0]++|\xef\xbb\xbf|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
