@@ -95,7 +95,7 @@ class C2PA:
         signed = _sign(data, media.mime, [created], [fields])
         if self.style == "ingredient":
             opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": ["generated"]}}
-            signed = _sign(media.data, media.mime, [opened, {"action": "c2pa.converted"}], [], parent=signed)
+            signed = _sign(data, media.mime, [opened, {"action": "c2pa.converted"}], [], parent=signed)
         return media.spliced(signed)
 
     def read(self, media: Media) -> Reading:
