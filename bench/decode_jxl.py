@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.containers import jxl
+from bench.containers.jxl_codestream import Codestream
 from bench.errors import CodedError, Unavailable
 from bench.tools import program
 
@@ -38,7 +39,7 @@ def opened(data: bytes) -> Image.Image:
     return _djxl(data, found.bits)
 
 
-def _imagecodecs(data: bytes, found: jxl.Codestream) -> Image.Image:
+def _imagecodecs(data: bytes, found: Codestream) -> Image.Image:
     try:
         import imagecodecs
     except ImportError:

@@ -96,7 +96,7 @@ def _place(data: bytes, mime: str) -> str:
     elif mime == "image/tiff":
         return "tiff-52545" if tiff.fields(data, (_TIFF_TAG,), strict=True) else ""
     elif mime == jxl.MIME:
-        boxes = () if data.startswith(jxl.NAKED) else isobmff.walk(data)
+        boxes = () if jxl.is_naked(data) else isobmff.walk(data)
         return "jxl-jumb" if any(b.kind == b"jumb" and b"c2pa" in data[b.body : b.end] for b in boxes) else ""
     elif _BMFF_UUID in data:
         return "bmff-uuid"

@@ -104,7 +104,7 @@ class C2PA:
         return read_file(self, media, self._read, cannot)
 
     def _read(self, media: Media) -> Reading:
-        if media.mime == jxl.MIME and media.data.startswith(jxl.NAKED):
+        if media.mime == jxl.MIME and jxl.is_naked(media.data):
             # The library calls a codestream without a container broken: it is only one without a place for a store.
             return nothing_read(self, *_nothing(media, "ManifestNotFound"))
         jumbf.check_bounds(media.data)

@@ -13,7 +13,7 @@ import skimage.data
 from PIL import Image
 
 from bench import containers
-from bench.containers import isobmff, jxl
+from bench.containers import isobmff, jxl, jxl_codestream
 from bench.errors import CodedError, Unavailable
 from bench.media import Media
 from tests.containers.test_hostile_files import _try_everything
@@ -214,7 +214,7 @@ def test_too_many_pixels_are_refused_before_decoding() -> None:
     for shift, value in ((0, 0), (1, 3), (3, 2**30 - 1), (33, 1), (36, 1)):  # 2^30 rows, square, all default
         bits |= value << shift
     with pytest.raises(CodedError, match="E_TOO_LARGE"):
-        Media.from_bytes(jxl.NAKED + bits.to_bytes(24, "little")).pixels()
+        Media.from_bytes(jxl_codestream.NAKED + bits.to_bytes(24, "little")).pixels()
 
 
 def test_pillow_and_opencv_say_that_they_do_not_read_it() -> None:
