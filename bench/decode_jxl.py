@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 INSTALL = "pip install 'washtest[jxl]'"
 DJXL_INSTALL = "apt install libjxl-tools"
-#: A picture of 100 million pixels takes djxl some ten seconds on one core.
+#: Enough for the largest picture that is let through, on a busy core; a hang ends here.
 _SECONDS = 120
 
 
@@ -50,6 +50,8 @@ def _imagecodecs(data: bytes, found: Codestream) -> Image.Image:
     try:
         # The container's other boxes are not the decoder's business, and a sequence is more than its first frame.
         samples = imagecodecs.jpegxl_decode(data, index=0 if found.animated else None, numthreads=1)
+    except ImportError:  # imagecodecs was built without libjxl
+        raise Unavailable("E_NO_DECODER", f"this imagecodecs lacks libjxl: {INSTALL}") from None
     except (imagecodecs.JpegxlError, ValueError, RuntimeError) as error:
         code = "E_TRUNCATED" if "NEED_MORE_INPUT" in str(error) else "E_DECODE"
         raise CodedError(code, f"imagecodecs: {error}") from None
