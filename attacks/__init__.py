@@ -7,12 +7,16 @@ name attacks with their own parameters; ``washtest list attacks`` prints this tu
 from attacks.base import Attack, Identity
 from attacks.chain import Chain
 from attacks.colour import Brightness, Contrast, Gamma, Greyscale, Hue, Palette, Saturation
+from attacks.copies import THUMBNAIL, WEB_COPY, ResizeTo
 from attacks.cover import Erase, Pad
 from attacks.geometry import Aspect, Crop, CropArea, Flip, Resize, ResizedCrop
 from attacks.metadata import EditField, Forge, Strip
 from attacks.platforms import Platform
 from attacks.recapture import Recapture
-from attacks.recompress import Jpeg, Png, WebP
+from attacks.recompress import Jpeg, Png, WebP, WebPLossless
+from attacks.recompress_jpeg import DoubleJpeg, Jpegli, MozJpeg
+from attacks.recompress_modern import Avif, Heic, JpegXl
+from attacks.recompress_palette import Gif, PngPalette
 from attacks.reexport import OpenCVSave, PillowSave
 from attacks.regenerate import Resynthesise
 from attacks.screenshot import Screenshot
@@ -24,9 +28,19 @@ ATTACKS: tuple[Attack, ...] = (
     Png(),
     Jpeg(),
     WebP(),
+    WebPLossless(),
+    DoubleJpeg(),
+    MozJpeg(),
+    Jpegli(),
+    Avif(),
+    Heic(),
+    JpegXl(),
+    PngPalette(),
+    Gif(),
     PillowSave(),
     OpenCVSave(),
     Resize(),
+    ResizeTo(),
     Aspect(),
     Crop(),
     CropArea(),
@@ -59,6 +73,8 @@ ATTACKS: tuple[Attack, ...] = (
     Forge(),
     Platform(),
     Chain(attacks=(Screenshot(), Jpeg(quality=75))),
+    WEB_COPY,
+    THUMBNAIL,
 )
 
 __all__ = ["ATTACKS", "Attack"]

@@ -1,7 +1,11 @@
 """Recompression: the picture is decoded and encoded anew, and nothing but its pixels goes into the new file.
 
 All metadata are lost here, as in a converter that copies none. ``attacks.reexport`` saves through applications as
-they come, some of which keep some metadata.
+they come, some of which keep some metadata. What goes in is ``Media.pixels``: upright, sRGB, 8 bits, opaque, one frame,
+whatever the source was; a picture that the format cannot hold is ``E_ENCODE``.
+
+Here are OpenCV's JPEG, WebP and PNG; ``attacks.recompress_jpeg`` has further JPEG encoders, ``recompress_modern`` AVIF,
+HEIC and JPEG XL, ``recompress_palette`` the formats with a palette.
 """
 
 from __future__ import annotations
@@ -116,6 +120,27 @@ class WebP:
         import cv2
 
         return encode(media.pixels(), ".webp", "image/webp", [cv2.IMWRITE_WEBP_QUALITY, self.quality])
+
+
+@settings
+class WebPLossless:
+    """Lossless WebP by libwebp, at OpenCV's own effort: the pixels stay, the metadata go."""
+
+    family = "webp-lossless"
+    severity = 0.0
+    axis = "none (lossless)"
+
+    @property
+    def channel(self) -> str:
+        """The encoder."""
+        return f"real:libwebp in OpenCV {opencv_version()}"
+
+    def __call__(self, media: Media, rng: np.random.Generator) -> Media:
+        """The picture as a new WebP file."""
+        import cv2
+
+        # OpenCV takes every quality over 100 for lossless.
+        return encode(media.pixels(), ".webp", "image/webp", [cv2.IMWRITE_WEBP_QUALITY, 101])
 
 
 @settings

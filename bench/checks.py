@@ -42,12 +42,11 @@ class Check:
     function: Callable[[Any], None]
 
     def __call__(self) -> None:
-        """Run it.
-
-        Raises:
-            AssertionError: with what is wrong.
-        """
-        self.function(self.entry)
+        """Run it; an ``AssertionError`` says what is wrong. An attack may say what is missing on this machine."""
+        try:
+            self.function(self.entry)
+        except Unavailable as missing:
+            assert isinstance(self.entry, Attack) and missing.detail, f"{self.entry!r} is unavailable: {missing}"
 
     def __str__(self) -> str:
         name = self.entry.info.name if hasattr(self.entry, "info") else repr(self.entry)

@@ -11,7 +11,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import containers
+from bench import containers, decode_jxl
 from bench.errors import CodedError
 
 if TYPE_CHECKING:
@@ -177,6 +177,8 @@ def _decode(data: bytes, header: containers.Header) -> np.ndarray:
         if wrong := next((note for note in header.notes if "checksum" in note), None):
             raise CodedError("E_CORRUPT", wrong)
         raise CodedError("E_TRUNCATED", f"the {header.mime} ends before its end marker")
+    if header.mime == "image/jxl":
+        return _decode_jxl(data)
     # OpenCV ignores ICC profiles and mattes, and reads 16 bits and palettes in its own way; plain files are the rule.
     plain = header.mime in ("image/jpeg", "image/png", "image/webp") and header.bits == 8
     if plain and header.channels in (1, 3) and not (header.alpha or header.palette or header.animated):
@@ -196,6 +198,15 @@ def _decode_opencv(data: bytes) -> np.ndarray:
     if pixels is None:
         raise CodedError("E_DECODE", "the decoder gave no picture")
     return pixels
+
+
+def _decode_jxl(data: bytes) -> np.ndarray:
+    import numpy as np
+
+    try:
+        return np.array(_to_srgb(decode_jxl.opened(data)))
+    except MemoryError:
+        raise CodedError("E_MEMORY", "the picture does not fit into memory") from None
 
 
 def _decode_pillow(data: bytes, header: containers.Header) -> np.ndarray:

@@ -39,6 +39,8 @@ def pillow(path: Path) -> str | None:
     """What ``Image.info`` and the EXIF of an opened picture hold."""
     from PIL import Image
 
+    if path.suffix == ".jxl":  # without a plug-in it does not
+        return None
     try:
         import pillow_heif
     except ImportError:

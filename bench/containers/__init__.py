@@ -15,6 +15,7 @@ from bench.containers import (
     isobmff_strip,
     jpeg,
     jpeg_edit,
+    jxl,
     other,
     png,
     png_edit,
@@ -65,6 +66,7 @@ _HEADERS: dict[str, Callable[[bytes], Header]] = {
     "image/webp": riff.header,
     "image/gif": gif.header,
     "image/bmp": other.bmp_header,
+    "image/jxl": jxl.header,
 }
 _EXIF: dict[str, Callable[[bytes], bytes | None]] = {
     "image/jpeg": jpeg.exif,
@@ -72,6 +74,7 @@ _EXIF: dict[str, Callable[[bytes], bytes | None]] = {
     "image/webp": riff.exif,
     "image/avif": isobmff_read.exif,
     "image/heic": isobmff_read.exif,
+    "image/jxl": jxl.exif,
     "image/tiff": lambda data: data if tiff.layout(data) else None,
 }
 _READ_XMP: dict[str, Callable[[bytes], tuple[list[Packet], CodedError | None]]] = {
@@ -82,6 +85,7 @@ _READ_XMP: dict[str, Callable[[bytes], tuple[list[Packet], CodedError | None]]] 
     "image/tiff": tiff.read_xmp,
     "image/avif": isobmff_read.read_xmp,
     "image/heic": isobmff_read.read_xmp,
+    "image/jxl": jxl.read_xmp,
     "image/bmp": lambda _: ([], None),
 }
 _WRITE_XMP: dict[str, Callable[[bytes, bytes], bytes]] = {
@@ -92,11 +96,13 @@ _WRITE_XMP: dict[str, Callable[[bytes, bytes], bytes]] = {
     "image/tiff": tiff_edit.set_xmp,
     "image/avif": isobmff_edit.set_xmp,
     "image/heic": isobmff_edit.set_xmp,
+    "image/jxl": jxl.set_xmp,
 }
 _WRITE_EXIF: dict[str, Callable[[bytes, bytes], bytes]] = {
     "image/jpeg": jpeg_edit.set_exif,
     "image/png": png_edit.set_exif,
     "image/webp": riff.set_exif,
+    "image/jxl": jxl.set_exif,
     "image/tiff": lambda _, block: block,  # the file is the block
 }
 _REMOVE: dict[str, Callable[[bytes, Collection[str]], bytes]] = {

@@ -6,7 +6,7 @@ tells the two apart. The places are those of the C2PA specification 2.2, appendi
 
 from __future__ import annotations
 
-from bench.containers import gif, isobmff, isobmff_read, jpeg, magic, png, riff, tiff
+from bench.containers import gif, isobmff, isobmff_read, jpeg, jxl, magic, png, riff, tiff
 from bench.errors import CodedError
 
 #: What opens every manifest store: the type of a JUMBF description box and the first bytes of the type C2PA.
@@ -35,7 +35,7 @@ def check_bounds(data: bytes) -> None:
     boxes = data.count(b"jumd")
     if boxes > MOST_BOXES:
         raise CodedError("E_METADATA", f"{boxes} JUMBF boxes; the limit is {MOST_BOXES}")
-    if data[4:8] == b"ftyp":
+    if data[4:8] in (b"ftyp", b"JXL "):
         _count_boxes(data)
     else:
         tiff.check_bounds(data)
@@ -62,8 +62,9 @@ def find(data: bytes) -> tuple[str, CodedError | None]:
     """The place that holds C2PA bytes, by name, and what kept the search from looking everywhere.
 
     Returns:
-        ``jpeg-app11``, ``png-cabx``, ``webp-c2pa``, ``gif-application``, ``tiff-52545``, ``bmff-uuid``, ``elsewhere``
-        for a store in no place of its format, or "" for none. The failure is None when the whole file was walked.
+        ``jpeg-app11``, ``png-cabx``, ``webp-c2pa``, ``gif-application``, ``tiff-52545``, ``bmff-uuid``, ``jxl-jumb``,
+        ``elsewhere`` for a store in no place of its format, or "" for none. The failure is None when the whole file
+        was walked.
     """
     try:
         mime = magic.sniff(data)
@@ -94,6 +95,9 @@ def _place(data: bytes, mime: str) -> str:
             return "gif-application"
     elif mime == "image/tiff":
         return "tiff-52545" if tiff.fields(data, (_TIFF_TAG,), strict=True) else ""
+    elif mime == jxl.MIME:
+        boxes = () if jxl.is_naked(data) else isobmff.walk(data)
+        return "jxl-jumb" if any(b.kind == b"jumb" and b"c2pa" in data[b.body : b.end] for b in boxes) else ""
     elif _BMFF_UUID in data:
         return "bmff-uuid"
     elif mime in ("image/avif", "image/heic"):

@@ -18,13 +18,15 @@ EXTENSIONS: dict[str, str] = {
     "image/bmp": ".bmp",
     "image/avif": ".avif",
     "image/heic": ".heic",
+    "image/jxl": ".jxl",
 }
 
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 _AVIF_BRANDS = {b"avif", b"avis"}
 _BMP_HEADERS = {12, 16, 40, 52, 56, 64, 108, 124}
-#: No file of any known format is shorter: below this there is a signature and no image.
-_SHORTEST = 24
+#: No file of any known format is shorter: below this there is a signature and no image. A JPEG XL codestream of one
+#: colour takes some ten bytes.
+_SHORTEST, _SHORTEST_JXL = 24, 8
 
 _LOOKS_LIKE = (
     (b"%PDF", "PDF"),
@@ -32,8 +34,6 @@ _LOOKS_LIKE = (
     (b"\xc5\xd0\xd3\xc6", "EPS"),
     (b"PK\x03\x04", "ZIP archive"),
     (b"\x1f\x8b", "gzip data"),
-    (b"\xff\x0a", "JPEG XL"),
-    (b"\x00\x00\x00\x0cJXL ", "JPEG XL"),
     (b"\x00\x00\x00\x0cjP  ", "JPEG 2000"),
     (b"8BPS", "Photoshop document"),
     (b"\x00\x00\x01\x00", "icon"),
@@ -62,7 +62,7 @@ def sniff(data: bytes) -> str:
     mime = _known(data)
     if mime is None:
         raise CodedError("E_UNIDENTIFIED", f"not a known image: {len(data)} bytes that look like {_guess(data)}")
-    if len(data) < _SHORTEST:
+    if len(data) < (_SHORTEST_JXL if mime == "image/jxl" else _SHORTEST):
         raise CodedError("E_UNIDENTIFIED", f"{len(data)} bytes: the signature of {mime} and no image behind it")
     return mime
 
@@ -80,6 +80,8 @@ def _known(data: bytes) -> str | None:
         return "image/tiff"
     if data[:2] == b"BM" and int.from_bytes(data[14:18], "little") in _BMP_HEADERS:
         return "image/bmp"
+    if data.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")):
+        return "image/jxl"
     if data[4:8] == b"ftyp":
         return _brand(data)
     return None

@@ -14,7 +14,7 @@ import os
 from typing import Any
 
 from bench import __version__
-from bench.containers import jumbf
+from bench.containers import jumbf, jxl
 from bench.errors import CodedError, Unavailable
 from bench.labels import c2pa_chain, xmp
 from bench.labels.base import Claim, Reading, State, nothing_read, read_file
@@ -23,7 +23,9 @@ from bench.labels.iptc import SCHEME, TERMS
 from bench.media import Media
 from bench.settings import settings
 
-FORMATS = ("image/jpeg", "image/png", "image/webp", "image/avif", "image/heic", "image/gif", "image/tiff")
+FORMATS = (
+    "image/jpeg", "image/png", "image/webp", "image/avif", "image/heic", "image/gif", "image/tiff", "image/jxl",
+)  # fmt: skip
 STYLES = ("active", "ingredient", "composite")
 
 _SETTINGS: dict[str, Any] = {
@@ -64,7 +66,7 @@ class C2PA:
         return "jumbf"
 
     def applies(self, mime: str) -> bool:
-        """JPEG, PNG, WebP, AVIF, HEIC, GIF and TIFF."""
+        """JPEG, PNG, WebP, AVIF, HEIC, GIF, TIFF and JPEG XL."""
         return mime in FORMATS
 
     def expected(self, claim: Claim) -> dict[str, str]:
@@ -89,10 +91,11 @@ class C2PA:
         created: dict[str, Any] = {"action": "c2pa.created", SOURCE_TYPE: SCHEME + expected[SOURCE_TYPE]}
         created |= {"softwareAgent": {"name": claim.system}} if claim.system else {}
         fields = {"label": CLAIM_ASSERTION, "data": {k: v for k, v in expected.items() if k != SOURCE_TYPE}}
-        signed = _sign(media.data, media.mime, [created], [fields])
+        data = jxl.contained(media.data) if media.mime == jxl.MIME else media.data
+        signed = _sign(data, media.mime, [created], [fields])
         if self.style == "ingredient":
             opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": ["generated"]}}
-            signed = _sign(media.data, media.mime, [opened, {"action": "c2pa.converted"}], [], parent=signed)
+            signed = _sign(data, media.mime, [opened, {"action": "c2pa.converted"}], [], parent=signed)
         return media.spliced(signed)
 
     def read(self, media: Media) -> Reading:
@@ -101,6 +104,9 @@ class C2PA:
         return read_file(self, media, self._read, cannot)
 
     def _read(self, media: Media) -> Reading:
+        if media.mime == jxl.MIME and jxl.is_naked(media.data):
+            # The library calls a codestream without a container broken: it is only one without a place for a store.
+            return nothing_read(self, *_nothing(media, "ManifestNotFound"))
         jumbf.check_bounds(media.data)
         library = _library()
         try:

@@ -30,7 +30,9 @@ _MOST_PROPERTIES = 64
 _MOST_NODES = 200_000
 _LONGEST_NAMESPACE = 512
 #: Formats whose structure tells whether a file is whole.
-_CHECKED = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/tiff", "image/avif", "image/heic")
+_CHECKED = (
+    "image/jpeg", "image/png", "image/webp", "image/gif", "image/tiff", "image/avif", "image/heic", "image/jxl",
+)  # fmt: skip
 _LEVEL = Literal["top", "nested", "outside"]
 _WANTED = Callable[[str, str], bool]
 _PROLOG = re.compile(rb"(?:[\s\0]++|\xef\xbb\xbf|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)

@@ -21,7 +21,7 @@ from bench.media import Media
 #: Formats that ``write`` takes.
 WRITABLE = containers.XMP_FORMATS
 #: Places of the packet that speaks of the whole file.
-_MAIN = ("jpeg-app1", "png-itxt", "png-text", "webp-xmp", "gif-xmp", "tiff-700", "isobmff-item")
+_MAIN = ("jpeg-app1", "png-itxt", "png-text", "webp-xmp", "gif-xmp", "tiff-700", "isobmff-item", "jxl-xml", "jxl-brob")
 #: Where a main packet names its extended one (XMP specification part 3, section 1.1.3.1).
 NOTE, _EXTENDED = "http://ns.adobe.com/xmp/note/", "HasExtendedXMP"
 _QUOTES = {'"': "&quot;"}

@@ -20,7 +20,7 @@ from attacks.regenerate import Resynthesise
 from attacks.screenshot import Screenshot, draw
 from attacks.tone import Blur, Noise, PoissonNoise, SpeckleNoise
 from attacks.warp import Perspective
-from bench.errors import CodedError
+from bench.errors import CodedError, Unavailable
 from bench.labels import BUNDLES, GB45438, IPTC, METADATA, read_all, write_bundle
 from bench.labels.base import Claim
 from bench.media import Media
@@ -211,8 +211,10 @@ def test_narrow_pictures_give_a_picture_or_a_code(attack, shape: tuple[int, int]
     media = Media.from_pixels(rng(1).integers(0, 256, (*shape, 3), np.uint8))
     try:
         result = attack(media, rng())
+    except Unavailable as error:
+        pytest.skip(error.detail)
     except CodedError as error:
-        assert error.code in ("E_TOO_LARGE", "E_ENCODE")
+        assert error.code in ("E_TOO_LARGE", "E_ENCODE", "E_TOOL")
     else:
         again = Media.from_bytes(result.data)
         assert again.size == result.size == result.pixels().shape[1::-1]

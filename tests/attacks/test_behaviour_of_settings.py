@@ -11,12 +11,16 @@ from attacks import ATTACKS
 from attacks.base import Attack, Identity
 from attacks.chain import Chain
 from attacks.colour import Brightness, Contrast, Gamma, Greyscale, Hue, Palette, Saturation
+from attacks.copies import ResizeTo
 from attacks.cover import Erase, Pad
 from attacks.geometry import FILTERS, PLACES, Aspect, Crop, CropArea, Flip, Resize, ResizedCrop
 from attacks.metadata import BLOCKS, MEMBERS, EditField, Forge, Strip
 from attacks.platforms import Platform, presets
 from attacks.recapture import Recapture
-from attacks.recompress import SUBSAMPLINGS, Jpeg, Png, WebP
+from attacks.recompress import SUBSAMPLINGS, Jpeg, Png, WebP, WebPLossless
+from attacks.recompress_jpeg import DoubleJpeg, Jpegli, MozJpeg
+from attacks.recompress_modern import Avif, Heic, JpegXl
+from attacks.recompress_palette import ALGORITHMS, Gif, PngPalette
 from attacks.reexport import OpenCVSave, PillowSave
 from attacks.regenerate import Resynthesise
 from attacks.screenshot import Screenshot
@@ -30,6 +34,16 @@ CLASSES = (
     Png,
     Jpeg,
     WebP,
+    WebPLossless,
+    DoubleJpeg,
+    MozJpeg,
+    Jpegli,
+    Avif,
+    Heic,
+    JpegXl,
+    PngPalette,
+    Gif,
+    ResizeTo,
     PillowSave,
     OpenCVSave,
     Resize,
@@ -79,6 +93,16 @@ SIMPLE = st.one_of(
     st.builds(Png, st.integers(0, 9)),
     st.builds(Jpeg, st.integers(1, 100), st.sampled_from(SUBSAMPLINGS), st.booleans()),
     st.builds(WebP, st.integers(1, 100)),
+    st.just(WebPLossless()),
+    st.builds(DoubleJpeg, st.integers(1, 100), st.integers(1, 100), st.integers(0, 15), st.integers(0, 15)),
+    st.builds(MozJpeg, st.integers(1, 100), st.sampled_from(SUBSAMPLINGS)),
+    st.builds(Jpegli, st.integers(1, 100)),
+    st.builds(Avif, st.integers(0, 100), st.sampled_from(SUBSAMPLINGS), st.integers(0, 10)),
+    st.builds(Heic, st.integers(0, 100)),
+    st.builds(JpegXl, number(0, 25), st.integers(1, 9)),
+    st.builds(PngPalette, st.integers(2, 256), st.sampled_from(ALGORITHMS), st.booleans()),
+    st.builds(Gif, st.integers(2, 256), st.sampled_from(ALGORITHMS), st.booleans()),
+    st.builds(ResizeTo, st.integers(1, 16384), st.sampled_from(["long", "short"]), st.sampled_from(FILTERS)),
     st.builds(PillowSave, st.booleans()),
     st.builds(Resize, number(0.01, 4), st.sampled_from(FILTERS)),
     st.builds(Aspect, number(0.25, 4), st.sampled_from(FILTERS)),
@@ -154,6 +178,15 @@ def test_attack_says_where_it_stands(attack: Attack) -> None:
         (lambda: Jpeg(quality=0), "quality must be in 1..100, got 0"),
         (lambda: Jpeg(quality=101), "quality must be in 1..100, got 101"),
         (lambda: WebP(quality=0), "quality must be in 1..100, got 0"),
+        (lambda: DoubleJpeg(dx=16), "dx must be in 0..15, got 16"),
+        (lambda: MozJpeg(subsampling="4:1:1"), "subsampling must be one of 4:4:4, 4:2:2, 4:2:0, got '4:1:1'"),
+        (lambda: Jpegli(quality=0), "quality must be in 1..100, got 0"),
+        (lambda: Avif(speed=11), "speed must be in 0..10, got 11"),
+        (lambda: Heic(quality=101), "quality must be in 0..100, got 101"),
+        (lambda: JpegXl(distance=26), "distance must be in 0..25, got 26"),
+        (lambda: PngPalette(colours=1), "colours must be in 2..256, got 1"),
+        (lambda: Gif(algorithm="neural"), "algorithm must be one of median-cut, max-coverage, octree, got 'neural'"),
+        (lambda: ResizeTo(edge="left"), "edge must be one of long, short, got 'left'"),
         (lambda: Png(compression=10), "compression must be in 0..9, got 10"),
         (lambda: Resize(scale=0), "scale must be in 0.01..4, got 0"),
         (lambda: Crop(edge=0.5), "edge must be in 0..0.49, got 0.5"),

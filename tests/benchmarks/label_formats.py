@@ -26,7 +26,7 @@ from tests.labels.conftest import PLAIN
 from tests.oracles import CLAIM, READERS, asked_about, confirms, written_texts
 
 SHORT = {"ExifTool": "E", "exiv2": "X", "Pillow": "P", "encypher-c2pa": "V"}
-KINDS = ("jpeg", "png", "webp", "gif", "tiff", "avif", "heic")
+KINDS = ("jpeg", "png", "webp", "gif", "tiff", "avif", "heic", "jxl")
 ROUNDS = 15
 
 
@@ -96,8 +96,8 @@ def page() -> str:
         "",
         "Which label is written into which format, and which readers of other people show **every field** of it there.",
         f"Made by `make label-formats` with washtest {__version__}. Readers: {versions()}.",
-        "A dash: the format has no place for the label. In every case Pillow decodes the labelled file to the",
-        "pixels of the unlabelled one (a test).",
+        "A dash: the format has no place for the label. In every case Pillow (for JPEG XL, which it does not read,",
+        "libjxl) decodes the labelled file to the pixels of the unlabelled one (a test).",
         "",
         "| label | " + " | ".join(kind.upper() for kind in KINDS) + " |",
         "|---|" + "---|" * len(KINDS),

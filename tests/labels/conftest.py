@@ -37,6 +37,11 @@ with contextlib.suppress(ImportError):  # an optional package
     _out = io.BytesIO()
     pillow_heif.from_pillow(Image.effect_mandelbrot((64, 48), (-2, -1, 1, 1), 30).convert("RGB")).save(_out)
     PLAIN["heic"] = Media.from_bytes(_out.getvalue())
+with contextlib.suppress(ImportError):
+    import imagecodecs
+
+    _picture = np.asarray(Image.effect_mandelbrot((64, 48), (-2, -1, 1, 1), 30).convert("RGB"))
+    PLAIN["jxl"] = Media.from_bytes(bytes(imagecodecs.jpegxl_encode(_picture, distance=1.0, usecontainer=True)))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from bench import containers
-from bench.containers import jpeg
+from bench.containers import isobmff, jpeg
 from bench.errors import CodedError
 from bench.labels import BUNDLES, GB45438, IPTC, c2pa_chain, c2pa_report, read_all, write_bundle
 from bench.labels.base import Claim, graded
@@ -37,6 +37,8 @@ def plain_file(mime: str) -> Media:
     if mime == "image/heic":
         heif = pytest.importorskip("pillow_heif")
         heif.from_pillow(Image.fromarray(pixels())).save(out)
+    elif mime == "image/jxl":
+        out.write(pytest.importorskip("imagecodecs").jpegxl_encode(pixels(), distance=1.0, usecontainer=True))
     else:
         Image.fromarray(pixels()).save(out, mime.partition("/")[2].upper())
     return Media.from_bytes(out.getvalue())
@@ -92,7 +94,9 @@ def test_the_coded_picture_stays_byte_for_byte(unsigned: Media) -> None:
     if unsigned.mime == "image/jpeg":
         kept = [segment for segment in jpeg.split(written.data) if segment.marker != 0xEB]
         assert jpeg.join(kept) == unsigned.data
-    if unsigned.mime != "image/heic":
+    if unsigned.mime == "image/jxl":
+        assert [part for part in isobmff.split(written.data) if part.kind != b"jumb"] == isobmff.split(unsigned.data)
+    elif unsigned.mime != "image/heic":
         with Image.open(io.BytesIO(written.data)) as after, Image.open(io.BytesIO(unsigned.data)) as before:
             assert after.tobytes() == before.tobytes()
 
@@ -123,8 +127,8 @@ def test_signing_again_leaves_one_manifest(unsigned: Media) -> None:
 
 @pytest.mark.parametrize("lossy", [True, False])
 def test_saving_the_pixels_drops_it(unsigned: Media, lossy: bool) -> None:
-    if unsigned.mime == "image/heic":
-        pytest.skip("Pillow alone does not read HEIC")
+    if unsigned.mime in ("image/heic", "image/jxl"):
+        pytest.skip(f"Pillow alone does not read {unsigned.mime}")
     written = C2PA().write(unsigned, CLAIM)
     out = io.BytesIO()
     with Image.open(io.BytesIO(written.data)) as image:

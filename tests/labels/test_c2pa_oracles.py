@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -33,6 +34,8 @@ def signed(mime: str, style: str = "active") -> Media:
     image = Image.effect_mandelbrot((64, 48), (-2, -1, 1, 1), 30).convert("RGB")
     if mime == "image/heic":
         pytest.importorskip("pillow_heif").from_pillow(image).save(out)
+    elif mime == "image/jxl":
+        out.write(pytest.importorskip("imagecodecs").jpegxl_encode(np.asarray(image), distance=1.0))
     else:
         image.save(out, mime.partition("/")[2].upper())
     return C2PA(style=style).write(Media.from_bytes(out.getvalue()), CLAIM)
@@ -40,7 +43,7 @@ def signed(mime: str, style: str = "active") -> Media:
 
 @needs_exiftool
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("mime", ["image/jpeg", "image/png"])  # where ExifTool 12.57 reads JUMBF
+@pytest.mark.parametrize("mime", ["image/jpeg", "image/png", "image/jxl"])  # where ExifTool 12.57 reads JUMBF
 def test_exiftool_sees_the_manifest_field_by_field(mime: str, style: str, tmp_path: Path) -> None:
     path = tmp_path / f"signed{containers.EXTENSIONS[mime]}"
     path.write_bytes(signed(mime, style).data)

@@ -27,6 +27,8 @@ BLIND = {
 
 
 def blind(reader: str, label: Label, mime: str) -> bool:
+    if (reader, mime) == ("Pillow", "image/jxl"):
+        return True
     kinds = BLIND.get(reader, {})
     return mime in kinds.get(label.name, ()) or mime in kinds.get(label.position, ())
 
@@ -52,6 +54,8 @@ def test_another_reader_shows_every_field(label: Label, kind: str, reader: str, 
 @pytest.mark.parametrize(("label", "kind"), CASES, ids=[f"{label!r} {kind}" for label, kind in CASES])
 def test_pillow_decodes_the_same_picture(label: Label, kind: str, tmp_path: Path) -> None:
     media = PLAIN[kind]
+    if media.mime == "image/jxl":
+        pytest.skip("Pillow does not read JPEG XL; tests/containers/test_jxl.py asks djxl")
     pixels = []
     for one in (media, label.write(media, CLAIM)):
         path = tmp_path / f"file{containers.EXTENSIONS[media.mime]}"
