@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _JXL_INSTALL = "pip install 'washtest[jxl]'"
 #: Not among the project's extras: its wheels bundle x265, which is GPL-2.0-or-later.
 _HEIC_INSTALL = "pip install pillow-heif"
+#: libavif writes longer sides, and reads none by default (AVIF_DEFAULT_IMAGE_DIMENSION_LIMIT).
+_AVIF_SIDE = 32768
 
 
 @settings
@@ -60,16 +62,20 @@ class Avif:
         """The picture as a new AVIF file.
 
         Raises:
-            CodedError: ``E_ENCODE``; ``Unavailable`` (``E_NO_ENCODER``) where this Pillow does not write AVIF.
+            CodedError: ``E_ENCODE`` for more than 32,768 pixels a side, which libavif refuses to read; ``Unavailable``
+                (``E_NO_ENCODER``) where this Pillow does not write AVIF.
         """
         from PIL import Image
 
         Image.init()
         if "AVIF" not in Image.SAVE:
             raise Unavailable("E_NO_ENCODER", "this Pillow does not write AVIF: pip install --upgrade pillow")
+        pixels = media.pixels()
+        if max(pixels.shape) > _AVIF_SIDE:
+            raise CodedError("E_ENCODE", f"image/avif: {pixels.shape[1]}x{pixels.shape[0]}; the limit is {_AVIF_SIDE}")
         out = io.BytesIO()
         try:
-            Image.fromarray(media.pixels()).save(
+            Image.fromarray(pixels).save(
                 out, "AVIF", quality=self.quality, subsampling=self.subsampling, speed=self.speed, max_threads=1
             )
         except (OSError, ValueError) as error:
@@ -111,7 +117,8 @@ class Heic:
         """The picture as a new HEIC file.
 
         Raises:
-            CodedError: ``E_ENCODE``; ``Unavailable`` (``E_NO_ENCODER``) without pillow-heif.
+            CodedError: ``E_ENCODE`` for a picture that x265 refuses, such as a strip of 1 x 5000 pixels;
+                ``Unavailable`` (``E_NO_ENCODER``) without pillow-heif.
         """
         try:
             import pillow_heif

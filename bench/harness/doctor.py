@@ -13,7 +13,15 @@ from bench.tools import opencv_version, package_version, program
 PROGRAMS = {
     "exiftool": (("exiftool",), "-ver", "apt install libimage-exiftool-perl"),
     "exiv2": (("exiv2",), "--version", "apt install exiv2"),
+    "djxl": (("djxl",), "--version", "apt install libjxl-tools"),
     "chromium": (("chromium", "chromium-browser", "google-chrome"), "--version", "apt install chromium"),
+}
+#: Packages that some attacks need, with what they do and the command that gets them.
+OPTIONAL = {
+    "imagecodecs": ("JPEG XL written and read", "pip install 'washtest[jxl]'"),
+    "brotli": ("squeezed metadata of JPEG XL", "pip install 'washtest[jxl]'"),
+    "pillow-heif": ("HEIC written", "pip install pillow-heif"),
+    "pyjpegli": ("JPEG by jpegli", "pip install 'washtest[jpegli]'"),
 }
 CODECS = {"JPEG": ".jpg", "PNG": ".png", "WebP": ".webp"}
 
@@ -24,6 +32,9 @@ def examine() -> list[dict[str, Any]]:
     for name in ("opencv-python-headless", *PACKAGES):
         version = opencv_version() if name.startswith("opencv") else package_version(name)
         rows.append(_row("package", name, version is not None, version or "", "always", f"pip install {name}"))
+    for name, (what, install) in OPTIONAL.items():
+        version = package_version(name)
+        rows.append(_row("package", name, version is not None, version or "", what, install))
     for name, extension in CODECS.items():
         rows.append(
             _row(

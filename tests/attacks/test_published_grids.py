@@ -8,6 +8,7 @@ import skimage.data
 from PIL import Image, ImageEnhance, ImageFilter
 
 from attacks.chain import Chain
+from attacks.copies import THUMBNAIL, WEB_COPY
 from attacks.recompress import Jpeg
 from bench.harness.plan import load_suite
 from bench.harness.quality import psnr
@@ -33,6 +34,18 @@ def test_suite_has_the_published_steps(name: str, grid: dict[str, tuple[float, .
         if not isinstance(attack, Chain):
             found.setdefault(type(attack).__name__, []).append(next(iter(vars(attack).values())))
     assert {kind: tuple(sorted(values)) for kind, values in found.items()} == grid
+
+
+def test_detector_papers_have_their_steps() -> None:
+    suite = load_suite("detector-papers")
+    found: dict[str, list[float]] = {}
+    for attack in suite.attacks[1:]:
+        found.setdefault(type(attack).__name__, []).append(attack.severity)
+    assert [100 - s for s in found["Jpeg"]] == [95, 90, 75, 50, 30]
+    assert [100 - s for s in found["WebP"]] == [100 - s for s in found["Heic"]] == [99, 80, 60, 40, 20]
+    assert found["Blur"] == [1, 2, 3, 4]
+    assert [2**-s for s in found["Resize"]] == [0.75, 0.5]
+    assert {WEB_COPY, THUMBNAIL} <= set(suite.attacks)
 
 
 def test_waves_combinations_take_the_same_step_of_each_kind() -> None:

@@ -60,7 +60,6 @@ def test_jpeg_is_what_exiftool_and_the_standards_table_say(quality: int, subsamp
     path = written(Jpeg(quality=quality, subsampling=subsampling, progressive=quality == 50), tmp_path)
     scale = 5000 // quality if quality < 50 else 200 - 2 * quality
     with Image.open(path) as image:
-        assert tuple(image.quantization[0][:16]) != ()
         zigzag = _zigzag(image.quantization[0])
     assert zigzag[:16] == tuple(min(255, max(1, (step * scale + 50) // 100)) for step in K1)
     about = said("exiftool", "-s", "-YCbCrSubSampling", "-EncodingProcess", path)
@@ -252,7 +251,8 @@ def test_extreme_shapes_give_a_file_or_a_code(attack, shape: tuple[int, int]) ->
         raise
     except CodedError as error:
         assert error.code in ("E_ENCODE", "E_TOOL")
-        assert shape == (2, 65500), "only a side of 65,500 is too long for some formats"
+        # x265 refuses narrow strips; the others only a side of 65,500, which is too long for their format.
+        assert shape == (2, 65500) or (shape == (5000, 1) and isinstance(attack, Heic))
 
 
 SOURCES = {

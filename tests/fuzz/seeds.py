@@ -22,7 +22,7 @@ METADATA_BUNDLES = {
 
 
 def plain() -> dict[str, Media]:
-    """One small unlabelled file of each format, as Pillow writes it; HEIC where pillow-heif is installed."""
+    """One small unlabelled file of each format, as Pillow writes it; HEIC and JPEG XL where packages write them."""
     image = Image.effect_mandelbrot((32, 24), (-2, -1, 1, 1), 30).convert("RGB")
     kinds: dict[str, tuple[str, dict[str, object]]] = {
         "jpeg": ("JPEG", {"quality": 50}),
@@ -45,6 +45,13 @@ def plain() -> dict[str, Media]:
         out = io.BytesIO()
         image.save(out, kind, **settings)
         files[name] = Media.from_bytes(out.getvalue())
+    if find_spec("imagecodecs") is not None:
+        import imagecodecs
+        import numpy as np
+
+        for name, container in {"jxl": True, "jxl-naked": False}.items():
+            data = imagecodecs.jpegxl_encode(np.asarray(image), distance=2.0, usecontainer=container)
+            files[name] = Media.from_bytes(bytes(data))
     return files
 
 
