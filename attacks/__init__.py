@@ -12,6 +12,7 @@ from attacks.geometry import Aspect, Crop, CropArea, Flip, Resize, ResizedCrop
 from attacks.recapture import Recapture
 from attacks.recompress import Jpeg, Png, WebP
 from attacks.reexport import OpenCVSave, PillowSave
+from attacks.reexport_tools import ReExport
 from attacks.regenerate import Resynthesise
 from attacks.screenshot import Screenshot
 from attacks.tone import Blur, BoxBlur, Median, Noise, PillowBlur, PoissonNoise, Sharpen, SpeckleNoise
@@ -24,6 +25,7 @@ ATTACKS: tuple[Attack, ...] = (
     WebP(),
     PillowSave(),
     OpenCVSave(),
+    ReExport(),
     Resize(),
     Aspect(),
     Crop(),

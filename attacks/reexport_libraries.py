@@ -1,0 +1,58 @@
+"""Libraries that save pictures in this process, called as their documentation shows: read, then write.
+
+Each function takes the bytes of a file, its type and the words of the metadata option, and gives the new file's bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+from bench.containers import EXTENSIONS
+from bench.errors import CodedError
+
+
+def skimage_save(data: bytes, mime: str, options: tuple[str, ...]) -> bytes:
+    """``skimage.io.imsave(path, skimage.io.imread(path))``: all metadata go. It takes no streams, hence the file."""
+    import tempfile
+    from pathlib import Path
+
+    import skimage.io
+
+    with tempfile.TemporaryDirectory(prefix="washtest-") as folder:
+        source, target = (Path(folder) / f"{name}{EXTENSIONS[mime]}" for name in ("in", "out"))
+        source.write_bytes(data)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of low contrast, and of lossy formats
+            try:
+                skimage.io.imsave(target, skimage.io.imread(source), check_contrast=False)
+            except Exception as error:  # its plug-ins raise whatever the libraries behind them do
+                raise CodedError("E_ENCODE", f"scikit-image: {error}".replace(f"{folder}/", "")) from None
+        return target.read_bytes()
+
+
+def imageio_save(data: bytes, mime: str, options: tuple[str, ...]) -> bytes:
+    """``imageio.v3.imwrite(path, imageio.v3.imread(path))``: all metadata go; of an animation all frames stay."""
+    import imageio.v3
+
+    out = io.BytesIO()
+    extension = EXTENSIONS[mime]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            imageio.v3.imwrite(out, imageio.v3.imread(data, extension=extension), extension=extension)
+        except Exception as error:  # as above
+            raise CodedError("E_ENCODE", f"imageio: {error}") from None
+    return out.getvalue()
+
+
+def pyvips_save(data: bytes, mime: str, options: tuple[str, ...]) -> bytes:
+    """``Image.new_from_buffer(data, "").write_to_buffer(".jpg")``: metadata stay, or go with ``keep="none"``."""
+    import pyvips
+
+    try:
+        image = pyvips.Image.new_from_buffer(data, "")
+        written: bytes = image.write_to_buffer(EXTENSIONS[mime], **({"keep": options[0]} if options else {}))
+    except pyvips.Error as error:
+        raise CodedError("E_ENCODE", f"pyvips: {error}") from None
+    return written
