@@ -71,13 +71,25 @@ def _options(**words: str) -> dict[str, tuple[str, ...]]:
 
 #: GIMP's batch language has no metadata arguments: its exporters follow the preferences of these names.
 _GIMPRC = tuple(f"(export-metadata-{kind} no)" for kind in ("exif", "xmp", "iptc"))
-_GIMP_SCRIPT = (
-    f'(let* ((image (car (gimp-file-load RUN-NONINTERACTIVE "{IN}" "{IN}")))'
-    " (several (> (car (gimp-image-get-layers image)) 1))"
-    " (shown (car (if several (gimp-image-merge-visible-layers image CLIP-TO-IMAGE)"
-    " (gimp-image-get-active-drawable image)))))"
-    f' (gimp-file-save RUN-NONINTERACTIVE image shown "{OUT}" "{OUT}"))'
-)
+#: Without a user it saves WebP and AVIF at quality 0 unless told better: WebP's are the export dialogue's defaults.
+_GIMP_SAVE = f'(gimp-file-save RUN-NONINTERACTIVE image shown "{OUT}" "{OUT}")'
+_GIMP_FORMATS = dict.fromkeys((JPEG, PNG, TIFF), _GIMP_SAVE) | {
+    AVIF: _GIMP_SAVE.replace("RUN-NONINTERACTIVE", "RUN-WITH-LAST-VALS"),
+    WEBP: f'(file-webp-save RUN-NONINTERACTIVE image shown "{OUT}" "{OUT}" 0 0 90 100 0 0 0 50 keep keep keep 200 0)',
+}
+
+
+def _gimp(keep: int) -> tuple[tuple[str, ...], ...]:
+    """The batch command that loads the picture, merges its layers if there are several, and saves."""
+    script = (
+        f'(let* ((keep {keep}) (image (car (gimp-file-load RUN-NONINTERACTIVE "{IN}" "{IN}")))'
+        " (several (> (car (gimp-image-get-layers image)) 1))"
+        " (shown (car (if several (gimp-image-merge-visible-layers image CLIP-TO-IMAGE)"
+        f" (gimp-image-get-active-drawable image))))) {FORMAT})"
+    )
+    return (("<0>", "-i", "-d", "-f", "-s", "-g", "gimprc", "-b", script, "-b", "(gimp-quit 0)"),)
+
+
 _SHARP_SCRIPT = (
     f"require('{PACKAGE}')('{IN}'){OPTIONS}.toFile('{OUT}')"
     ".catch(error => { console.error(error.message); process.exit(1); })"
@@ -109,10 +121,9 @@ PROGRAMS: dict[str, Recipe] = {
         (("<0>", "-nostdin", "-hide_banner", "-loglevel", "error", "-y", "-i", IN, OPTIONS, OUT),),
     ),
     "gimp": Recipe(
-        "GIMP", (("gimp-console-2.10", "gimp-console"),), install=APT + "gimp", takes=same(*_ANY),
-        metadata={"default": (), "strip": _GIMPRC},
-        commands=(("<0>", "-i", "-d", "-f", "-s", "-g", "gimprc", "-b", _GIMP_SCRIPT, "-b", "(gimp-quit 0)"),),
-        files={"gimprc": OPTIONS}, kept=".config/GIMP/2.10/pluginrc",
+        "GIMP", (("gimp-console-2.10", "gimp-console"),), install=APT + "gimp",
+        takes=same(JPEG, PNG, WEBP, TIFF, AVIF), metadata={"default": (), "strip": _GIMPRC},
+        commands=_gimp(keep=1), instead={"strip": _gimp(keep=0)}, formats=_GIMP_FORMATS, files={"gimprc": OPTIONS}, kept=".config/GIMP/2.10/pluginrc",
     ),
     "darktable": Recipe(
         "darktable", (("darktable-cli",),), install=APT + "darktable", takes=same(JPEG, PNG, WEBP, TIFF, AVIF),
@@ -143,7 +154,7 @@ PROGRAMS: dict[str, Recipe] = {
     ),
     "cjxl": Recipe(
         "cjxl and djxl", (("cjxl",), ("djxl",)), install=APT + "libjxl-tools", takes=same(JPEG, PNG),
-        metadata=_options(strip="--container=0"),
+        metadata=_options(strip="--lossless_jpeg=0 --container=0"),
         commands=(("<0>", "--quiet", OPTIONS, IN, "out.jxl"), ("<1>", "--quiet", "out.jxl", OUT)),
     ),
     "jpegtran": Recipe(
@@ -163,9 +174,9 @@ PROGRAMS: dict[str, Recipe] = {
         commands=(("<0>", OPTIONS, "-o", OUT, IN),),
     ),
     "exiftool": Recipe(
-        "ExifTool", (("exiftool",),), ("-ver",), APT + "libimage-exiftool-perl", same(*_ANY, HEIC),
+        "ExifTool", (("exiftool",),), ("-ver",), APT + "libimage-exiftool-perl", same(JPEG, PNG, TIFF, GIF, AVIF, HEIC),
         {"strip": ("-all=",), "copy": ("-all=", "-tagsfromfile", "@", "-all:all", "-unsafe")},
-        (("<0>", "-q", "-q", OPTIONS, "-o", OUT, IN),),
+        (("<0>", "-q", OPTIONS, "-o", OUT, IN),),
     ),
     "exiv2": Recipe(
         "Exiv2", (("exiv2",),), install=APT + "exiv2", takes=same(JPEG, PNG, WEBP, TIFF),

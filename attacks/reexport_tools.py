@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,18 +108,19 @@ class ReExport:
         if media.mime not in recipe.takes:
             known = ", ".join(sorted(mime.removeprefix("image/").upper() for mime in recipe.takes))
             raise NotApplicable("E_NOT_APPLICABLE", f"{recipe.title} is given {known} here, not {media.mime}")
+        start = time.time()
         if recipe.library:
             made = recipe.library(media.data, media.mime, recipe.metadata[self.metadata])
         else:
             made = self._run(media)
-        return Media.from_bytes(fixed_stamps(made, media.data))
+        return Media.from_bytes(fixed_stamps(made, media.data, start, time.time()))
 
     def _run(self, media: Media) -> bytes:
         """The program's output file, made in a folder of its own."""
         recipe = self.recipe
         source, target = "in" + EXTENSIONS[media.mime], "out" + EXTENSIONS[recipe.takes[media.mime]]
         words = recipe.metadata[self.metadata]
-        texts = {IN: source, OUT: target, OPTIONS: " ".join(words), FORMAT: recipe.formats.get(media.mime, "")}
+        texts = {FORMAT: recipe.formats.get(media.mime, ""), OPTIONS: " ".join(words), IN: source, OUT: target}
         if recipe.package:
             texts[PACKAGE] = f"{_npm(recipe.package)[1]}/{recipe.package}"
         for number, names in enumerate(recipe.programs):
