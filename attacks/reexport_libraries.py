@@ -17,7 +17,7 @@ def skimage_save(data: bytes, mime: str, options: tuple[str, ...]) -> bytes:
     import tempfile
     from pathlib import Path
 
-    import skimage.io
+    from skimage.io import imread, imsave
 
     with tempfile.TemporaryDirectory(prefix="washtest-") as folder:
         source, target = (Path(folder) / f"{name}{EXTENSIONS[mime]}" for name in ("in", "out"))
@@ -25,7 +25,7 @@ def skimage_save(data: bytes, mime: str, options: tuple[str, ...]) -> bytes:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of low contrast, and of lossy formats
             try:
-                skimage.io.imsave(target, skimage.io.imread(source), check_contrast=False)
+                imsave(target, imread(source), check_contrast=False)
             except Exception as error:  # its plug-ins raise whatever the libraries behind them do
                 raise CodedError("E_ENCODE", f"scikit-image: {error}".replace(f"{folder}/", "")) from None
         return target.read_bytes()

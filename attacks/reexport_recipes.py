@@ -111,7 +111,7 @@ PROGRAMS: dict[str, Recipe] = {
         metadata=_options(strip="[strip]"), commands=(("<0>", "copy", IN, OUT + OPTIONS),),
     ),
     "sharp": Recipe(
-        "sharp", (("node",),), install="npm install -g sharp", takes=same(*_ANY),
+        "sharp for Node", (("node",),), install="npm install -g sharp", takes=same(*_ANY),
         metadata=_options(keep=".keepMetadata()"), commands=(("<0>", "reexport.js"),),
         files={"reexport.js": _SHARP_SCRIPT}, memory=32 << 30, package="sharp",
     ),
@@ -123,7 +123,8 @@ PROGRAMS: dict[str, Recipe] = {
     "gimp": Recipe(
         "GIMP", (("gimp-console-2.10", "gimp-console"),), install=APT + "gimp",
         takes=same(JPEG, PNG, WEBP, TIFF, AVIF), metadata={"default": (), "strip": _GIMPRC},
-        commands=_gimp(keep=1), instead={"strip": _gimp(keep=0)}, formats=_GIMP_FORMATS, files={"gimprc": OPTIONS}, kept=".config/GIMP/2.10/pluginrc",
+        commands=_gimp(keep=1), instead={"strip": _gimp(keep=0)}, formats=_GIMP_FORMATS,
+        files={"gimprc": OPTIONS}, kept=".config/GIMP/2.10/pluginrc",
     ),
     "darktable": Recipe(
         "darktable", (("darktable-cli",),), install=APT + "darktable", takes=same(JPEG, PNG, WEBP, TIFF, AVIF),
@@ -181,7 +182,7 @@ PROGRAMS: dict[str, Recipe] = {
     "exiv2": Recipe(
         "Exiv2", (("exiv2",),), install=APT + "exiv2", takes=same(JPEG, PNG, WEBP, TIFF),
         metadata={"strip": (), "copy": ()}, commands=(("<0>", "-q", "-d", "a", OUT),), in_place=True,
-        instead={"copy": (_EXIV2 + ("-e", "a", OUT), _EXIV2 + ("-d", "a", OUT), _EXIV2 + ("-i", "a", OUT))},
+        instead={"copy": ((*_EXIV2, "-e", "a", OUT), (*_EXIV2, "-d", "a", OUT), (*_EXIV2, "-i", "a", OUT))},
     ),
 }  # fmt: skip
 LIBRARIES: dict[str, Recipe] = {

@@ -162,7 +162,9 @@ def run_program(
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        said = [_text(stream.seek(0) or stream.read(1 << 16), folder) for stream in (out, err)]
+        out.seek(0)
+        err.seek(0)
+        said = [_text(stream.read(1 << 16), folder) for stream in (out, err)]
     if code not in codes:
         how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
         raise CodedError("E_TOOL", f"{name} {how}: {last_line(said[1]) or last_line(said[0]) or 'without a word'}")
