@@ -35,6 +35,11 @@ def fixed_stamps(data: bytes, source: bytes, start: float, end: float) -> bytes:
         start: seconds since 1970, UTC.
         end: likewise; two seconds more are granted at each side.
     """
+    known: set[bytes] = set()
+
+    def collect(text: bytes) -> bytes:
+        known.update(_UUID.findall(text), _MICROSECONDS.findall(text))
+        return text
 
     def now(*numbers: int) -> bool:
         try:
@@ -54,7 +59,7 @@ def fixed_stamps(data: bytes, source: bytes, start: float, end: float) -> bytes:
         return bytes.fromhex("07ea00010001000000000000") if now(*numbers) else found[0]
 
     def zeros(found: re.Match[bytes]) -> bytes:
-        return found[0] if found[0] in source else re.sub(rb"[0-9A-Fa-f]", b"0", found[0])
+        return found[0] if found[0] in known else re.sub(rb"[0-9A-Fa-f]", b"0", found[0])
 
     def fixed(text: bytes) -> bytes:
         return _MICROSECONDS.sub(zeros, _UUID.sub(zeros, _ICC_TIME.sub(icc_time, _TIME.sub(time, text))))
@@ -63,13 +68,14 @@ def fixed_stamps(data: bytes, source: bytes, start: float, end: float) -> bytes:
         stamped = len(body) == 7 and now(int.from_bytes(body[:2], "big"), *body[2:])
         return bytes((0x07, 0xEA, 1, 1, 0, 0, 0)) if stamped else body
 
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return _in_chunks(data, fixed, png_time)
-    return fixed(data)
+    _everywhere(source, collect, collect)
+    return _everywhere(data, fixed, png_time)
 
 
-def _in_chunks(data: bytes, fixed: Fix, png_time: Fix) -> bytes:
-    """The PNG with its metadata chunks fixed."""
+def _everywhere(data: bytes, fixed: Fix, png_time: Fix) -> bytes:
+    """The file fixed; a PNG, chunk by chunk of its metadata."""
+    if not data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return fixed(data)
     ways: dict[bytes, Fix] = {b"tEXt": fixed, b"iTXt": fixed, b"eXIf": fixed, b"tIME": png_time}
     ways |= dict.fromkeys((b"zTXt", b"iCCP"), lambda body: _compressed(body, fixed))
     parts, at = [data[:8]], 8
