@@ -9,7 +9,7 @@ import io
 import warnings
 
 from bench.containers import EXTENSIONS
-from bench.errors import CodedError
+from bench.errors import CodedError, Unavailable
 
 
 def skimage_save(data: bytes, mime: str, options: tuple[str, ...]) -> bytes:
@@ -56,3 +56,23 @@ def pyvips_save(data: bytes, mime: str, options: tuple[str, ...]) -> bytes:
     except pyvips.Error as error:
         raise CodedError("E_ENCODE", f"pyvips: {error}") from None
     return written
+
+
+def opencv_save(data: bytes, mime: str, options: tuple[str, ...]) -> bytes:
+    """``cv2.imencodeWithMetadata(".jpg", *cv2.imdecodeWithMetadata(data))``, which OpenCV 5 has."""
+    import cv2
+    import numpy as np
+
+    if not hasattr(cv2, "imdecodeWithMetadata"):
+        known = f"OpenCV {cv2.__version__} hands no metadata out"
+        raise Unavailable("E_TOOL_MISSING", f"{known}: pip install 'opencv-python-headless>=5'")
+    try:
+        image, kinds, metadata = cv2.imdecodeWithMetadata(np.frombuffer(data, np.uint8), flags=cv2.IMREAD_COLOR)
+        if image is None:
+            raise CodedError("E_DECODE", f"OpenCV does not read this {mime}")
+        done, written = cv2.imencodeWithMetadata(EXTENSIONS[mime], image, kinds, metadata)
+    except cv2.error as error:
+        raise CodedError("E_ENCODE", f"OpenCV: {error}") from None
+    if not done:
+        raise CodedError("E_ENCODE", f"OpenCV does not write this picture as {mime}")
+    return bytes(written)

@@ -38,7 +38,7 @@ class Recipe:
         memory: bytes of address space.
         package: npm package it needs.
         library: instead of a program: bytes, type, option words -> bytes, in this process.
-        distribution: of that library on PyPI.
+        distribution: of that library on PyPI; several names with spaces between.
     """
 
     title: str
@@ -186,6 +186,12 @@ PROGRAMS: dict[str, Recipe] = {
     ),
 }  # fmt: skip
 LIBRARIES: dict[str, Recipe] = {
+    # By default OpenCV keeps nothing: ``attacks.reexport.OpenCVSave``.
+    "opencv": Recipe(
+        "OpenCV", install="pip install 'opencv-python-headless>=5'", takes=same(JPEG, PNG, WEBP, TIFF, AVIF),
+        metadata={"keep": ()}, library=libraries.opencv_save,
+        distribution="opencv-python-headless opencv-python opencv-contrib-python-headless opencv-contrib-python",
+    ),
     "scikit-image": Recipe(
         "scikit-image", install="pip install scikit-image", takes=same(*_ANY), library=libraries.skimage_save,
         distribution="scikit-image",

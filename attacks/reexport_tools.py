@@ -46,11 +46,12 @@ class ReExport:
     still varies by a few bytes of empty EXIF text.
 
     Attributes:
-        tool: scikit-image, imageio, pyvips, imagemagick, graphicsmagick, vips, sharp, ffmpeg, gimp, darktable,
+        tool: opencv, scikit-image, imageio, pyvips, imagemagick, graphicsmagick, vips, sharp, ffmpeg, gimp, darktable,
             rawtherapee, libreoffice, cwebp, avifenc, heif-enc, cjxl, jpegtran, jpegoptim, optipng, pngquant, exiftool
             or exiv2.
-        metadata: ``default``, or what the program documents: ``strip`` or ``keep``. Two only edit metadata and have
-            no default: exiftool and exiv2 ``strip`` all or ``copy`` (all removed, then the original's put back).
+        metadata: ``default``, or what the program documents: ``strip`` or ``keep``. opencv has ``keep`` alone, since
+            ``OpenCVSave`` is its default. exiftool and exiv2 edit metadata and nothing else: ``strip`` all, or
+            ``copy`` (all removed, then the original's put back).
     """
 
     tool: str = "imagemagick"
@@ -88,7 +89,7 @@ class ReExport:
         """The command that installs what is missing here, or "". Starts no program."""
         recipe = self.recipe
         if recipe.library:
-            return "" if package_version(recipe.distribution) else recipe.install
+            return "" if package_version(*recipe.distribution.split()) else recipe.install
         here = all(program(*names) for names in recipe.programs) and (not recipe.package or _npm(recipe.package))
         return "" if here else recipe.install
 
@@ -96,7 +97,8 @@ class ReExport:
         """Name -> version of everything here that decides what comes out."""
         recipe = self.recipe
         if recipe.library:
-            return {recipe.distribution: package_version(recipe.distribution) or "missing"}
+            names = recipe.distribution.split()
+            return {names[0]: package_version(*names) or "missing"}
         if recipe.package:
             return {recipe.package: _npm(recipe.package)[0] if _npm(recipe.package) else "missing"}
         return {names[0]: _version(self.tool, names) for names in recipe.programs}

@@ -22,10 +22,10 @@ from bench.harness.plan import tool_versions
 from bench.media import Media
 from bench.suites import read_suite, suite_files
 from bench.tools import program_version, run_program
-from tests.benchmarks.reexport_matrix import cells, copies, plain
+from tests.benchmarks.reexport_matrix import cells, copies, plain, reason
 
 RNG = np.random.default_rng(0)
-#: They take seconds a file, or vary (darktable).
+#: They take seconds a file, or vary (darktable). The page in ``results`` is made with all of them.
 SLOW = {"gimp", "libreoffice", "darktable", "sharp"}
 #: One metadata option of each tool, the default where there is one.
 ONE_EACH = tuple({attack.tool: attack for attack in reversed(REEXPORTS)}.values())
@@ -74,15 +74,19 @@ def test_same_file_comes_out_again_and_is_of_the_type_said(attack: ReExport) -> 
     assert Media.from_bytes(made.data).size == media.size
 
 
-@pytest.mark.parametrize("attack", ONE_EACH, ids=repr)
+@pytest.mark.parametrize(
+    "attack", [pytest.param(a, marks=pytest.mark.bench if a.tool in SLOW else ()) for a in ONE_EACH], ids=repr
+)
 def test_exiftool_sees_what_our_readers_see(attack: ReExport, tmp_path: Path) -> None:
     here(attack)
     if shutil.which("exiftool") is None:
         pytest.skip("exiftool is not installed")
     mime = first_taken(attack)
-    for labelled, labels in list(copies(mime))[: 1 if attack.tool in SLOW else 3]:
+    for labelled, labels in list(copies(mime))[:2]:
         found = cells(attack(labelled, RNG), labels, labelled, tmp_path)
-        assert [f"{label!r}: {cell}" for label, cell in found.items() if not cell.agrees] == []
+        assert [
+            f"{label!r}: {cell}" for label, cell in found.items() if not cell.agrees and not reason(attack, label, cell)
+        ] == []
 
 
 def test_missing_program_makes_the_cell_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -139,6 +139,14 @@ def cells(media: Media, labels: Iterable[Label], source: Media, folder: Path) ->
     return found
 
 
+def reason(attack: object, label: Label, cell: Cell) -> str:
+    """Why ExifTool shows another number of fields than our reader, where that is understood."""
+    state, left = cell.ours.state, cell.shown
+    if isinstance(label, ExifSignature) and state == "absent" and left == 1:
+        return "the artist's UUID is left without its signature, which is no label"
+    return ""
+
+
 def row(attack: object, mime: str, folder: Path) -> dict[Label, Cell] | str:
     """All labels that files of this type held, after one tool; or why there are none."""
     found: dict[Label, Cell] = {}
@@ -157,7 +165,8 @@ def explained(attack: object, kind: str, label: Label, cell: Cell) -> str:
     why = cell.ours.detail or "; ".join(cell.ours.conformance) or f"{cell.ours.fields_kept}/{cell.fields} fields kept"
     code = f"{cell.ours.code} " if cell.ours.code else ""
     shows = "" if cell.shown is None else f"; ExifTool shows {cell.shown}/{cell.fields} fields"
-    return f"- `{attack!r}`, {kind}, {COLUMNS[label]}: {cell.ours.state}, {code}{why}{shows}."
+    because = f" ({reason(attack, label, cell)})" if reason(attack, label, cell) else ""
+    return f"- `{attack!r}`, {kind}, {COLUMNS[label]}: {cell.ours.state}, {code}{why}{shows}{because}."
 
 
 def page() -> str:
