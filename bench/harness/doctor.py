@@ -1,4 +1,4 @@
-"""What this machine has: packages, codecs that really encode and decode, and the programs that tests use."""
+"""What this machine has: packages, codecs that really encode and decode, the programs that tests and re-export use."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def examine() -> list[dict[str, Any]]:
         attack = next(known for known in REEXPORTS if known.tool == tool)
         missing = attack.missing()
         version = "" if missing else " ".join(attack.versions().values())
-        row = _row("re-export", tool, not missing, version, f"ReExport(tool={tool!r})", "")
+        row = _row("re-export", tool, not missing, version, repr(attack), "")
         rows.append(row | {"install": missing})
     return rows
 
