@@ -82,7 +82,9 @@ def test_exiftool_sees_what_our_readers_see(attack: ReExport, tmp_path: Path) ->
     if shutil.which("exiftool") is None:
         pytest.skip("exiftool is not installed")
     mime = first_taken(attack)
-    for labelled, labels in list(copies(mime))[:2]:
+    # ExifTool knows C2PA, which is in the second copy, in these two formats alone.
+    known = attack.recipe.takes[mime] in ("image/jpeg", "image/png")
+    for labelled, labels in list(copies(mime))[: 2 if known else 1]:
         found = cells(attack(labelled, RNG), labels, labelled, tmp_path)
         assert [
             f"{label!r}: {cell}" for label, cell in found.items() if not cell.agrees and not reason(attack, label, cell)

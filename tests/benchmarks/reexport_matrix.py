@@ -25,7 +25,7 @@ from attacks.reexport_tools import REEXPORTS
 from bench import __version__, containers
 from bench.errors import CodedError, NotApplicable
 from bench.labels import C2PA, GB45438, IPTC, ExifSignature, Parameters, write_bundle
-from bench.labels.base import Label, Reading, graded
+from bench.labels.base import Claim, Label, Reading, graded
 from bench.media import Media
 from tests.oracles import CLAIM, confirms, exiftool, written_texts
 
@@ -38,6 +38,8 @@ COPIES: tuple[tuple[Label, ...], ...] = (
     (GB45438(position="exif"),),
     (GB45438(position="png-text"),),
 )
+#: What stands in a file beside the label that is looked at; no text of it is in ``CLAIM``.
+OTHER = Claim(producer="beside", produce_id="beside", system="beside", prompt="beside")
 COLUMNS = {
     GB45438(): "GB 45438 xmp",
     GB45438(position="exif"): "exif",
@@ -102,7 +104,9 @@ def copies(mime: str) -> Iterator[tuple[Media, list[Label]]]:
         if Parameters() in fitting:  # one file holds generation parameters once
             fitting = [label for label in fitting if label != Parameters(position="exif")]
         if fitting:
-            yield write_bundle(plain(mime), fitting, CLAIM), fitting
+            # Never C2PA alone: a tool that finds nothing else to remove would leave the file as it is, and so intact.
+            beside = GB45438().write(plain(mime), OTHER) if fitting == [C2PA()] else plain(mime)
+            yield write_bundle(beside, fitting, CLAIM), fitting
 
 
 def said_of(media: Media, folder: Path) -> str:
@@ -144,6 +148,8 @@ def reason(attack: object, label: Label, cell: Cell) -> str:
     state, left = cell.ours.state, cell.shown
     if isinstance(label, ExifSignature) and state == "absent" and left == 1:
         return "the artist's UUID is left without its signature, which is no label"
+    if label.position in ("exif", "png-text") and state == "absent" and left == cell.fields:
+        return "the text was moved into the picture's description or comment, where no reader of the label looks"
     return ""
 
 
@@ -179,8 +185,7 @@ def page() -> str:
         "",
         "What is left of each label when a real program opens a labelled file and saves it, with its default settings",
         f"or with its documented metadata option. Made by `make reexport-page` with washtest {__version__}. A",
-        "photograph of 96 x 96 pixels; C2PA, generation parameters and GB 45438 at other places than XMP are in files",
-        "of their own.",
+        "photograph of 96 x 96 pixels; each place of GB 45438 in a file of its own, C2PA beside XMP.",
         "",
         "`intact`: every field as written. `altered`: it still declares AI, but a field or its form differs. `broken`:",
         "there, but its own hashes fail. `residue`: bytes that no conforming reader parses. `absent`: gone.",
