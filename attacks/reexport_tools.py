@@ -97,11 +97,11 @@ class ReExport:
         """Name -> version of everything here that decides what comes out."""
         recipe = self.recipe
         if recipe.library:
-            names = recipe.distribution.split()
-            return {names[0]: package_version(*names) or "missing"}
+            return {self.tool: package_version(*recipe.distribution.split()) or "missing"}
         if recipe.package:
-            return {recipe.package: _npm(recipe.package)[0] if _npm(recipe.package) else "missing"}
-        return {names[0]: _version(self.tool, names) for names in recipe.programs}
+            return {self.tool: _npm(recipe.package)[0] if _npm(recipe.package) else "missing"}
+        first, *others = (_version(self.tool, names) for names in recipe.programs)
+        return {self.tool: first} | {names[0]: found for names, found in zip(recipe.programs[1:], others, strict=True)}
 
     def __call__(self, media: Media, rng: np.random.Generator) -> Media:
         """The file as the program saves it."""
