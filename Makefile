@@ -1,6 +1,6 @@
 PYTHON ?= .venv/bin/python
 
-.PHONY: all lint types test bench label-formats results
+.PHONY: all lint types test bench label-formats reexport-page results
 
 all: lint types test
 
@@ -20,6 +20,9 @@ bench:
 
 label-formats:
 	$(PYTHON) -m tests.benchmarks.label_formats results/label-formats.md
+
+reexport-page:
+	$(PYTHON) -m tests.benchmarks.reexport_matrix results/reexport-metadata.md
 
 results:
 	$(PYTHON) -m bench run quick --out results/mini-quick

@@ -18,6 +18,7 @@ from attacks.recompress_jpeg import DoubleJpeg, Jpegli, MozJpeg
 from attacks.recompress_modern import Avif, Heic, JpegXl
 from attacks.recompress_palette import Gif, PngPalette
 from attacks.reexport import OpenCVSave, PillowSave
+from attacks.reexport_tools import ReExport
 from attacks.regenerate import Resynthesise
 from attacks.screenshot import Screenshot
 from attacks.tone import Blur, BoxBlur, Median, Noise, PillowBlur, PoissonNoise, Sharpen, SpeckleNoise
@@ -39,6 +40,7 @@ ATTACKS: tuple[Attack, ...] = (
     Gif(),
     PillowSave(),
     OpenCVSave(),
+    ReExport(),
     Resize(),
     ResizeTo(),
     Aspect(),

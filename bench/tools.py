@@ -2,7 +2,8 @@
 
 Versions go into every attack's ``channel`` and every run's header, and ``washtest list`` must answer in a few
 interpreter start-ups: so package versions are taken from the names of their ``.dist-info`` folders, which costs one
-directory listing, where ``importlib.metadata`` costs more than the rest of the command.
+directory listing, where ``importlib.metadata`` costs more than the rest of the command. External programs are asked
+for theirs when a run needs it, once in each process.
 """
 
 from __future__ import annotations
@@ -12,7 +13,13 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from bench.errors import CodedError
+
+#: What one call of an external program may take: seconds of wall clock, and bytes of address space.
+TIME_LIMIT, MEMORY_LIMIT = 60.0, 8 << 30
 
 
 @functools.cache
@@ -80,3 +87,109 @@ def distributions_with_entry_points(prefix: str) -> list[tuple[str, str, str]]:
 def program(*names: str) -> str | None:
     """The path of the first of these programs that is on PATH, or None."""
     return next((path for name in names if (path := shutil.which(name))), None)
+
+
+@functools.cache
+def program_version(path: str, *flags: str) -> str:
+    """The version that a program names when it is called with these flags, asked once in each process.
+
+    Returns:
+        The first text of its answer that has the form of a version number, or ``of unknown version``.
+    """
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="washtest-") as folder:
+        try:
+            said = run_program([path, *flags], Path(folder), seconds=20, codes=range(256))
+        except CodedError:
+            said = ""
+    found = re.search(r"\d+\.\d[\w.+-]*", said)
+    return found[0] if found else "of unknown version"
+
+
+def run_program(
+    command: Sequence[str],
+    folder: Path,
+    *,
+    seconds: float = TIME_LIMIT,
+    memory: int = MEMORY_LIMIT,
+    codes: Sequence[int] = (0,),
+    home: Path | None = None,
+) -> str:
+    """Run an external program in a folder of its own, within limits, and wait for it.
+
+    It gets an empty home, no standard input, one thread where it obeys the usual variables, the locale C.UTF-8 and
+    the zone UTC: neither this user's settings nor the machine's change what it makes. Whatever it leaves running is
+    killed with its process group.
+
+    Args:
+        command: program and arguments; relative paths are inside ``folder``.
+        folder: private to this call; what the program says is kept there while it runs.
+        seconds: of wall clock.
+        memory: bytes of address space (``RLIMIT_AS``), each of its processes on its own; not limited on macOS.
+        codes: exit codes that mean success.
+        home: instead of an empty one inside ``folder``.
+
+    Returns:
+        What it printed, both streams, at most 64 KiB of each.
+
+    Raises:
+        CodedError: ``E_TOOL_TIMEOUT``, ``E_TOOL`` (exit code or signal, with its last line), ``E_TOOL_START``.
+    """
+    import contextlib
+    import signal
+    import subprocess
+
+    name = Path(command[0]).name
+    home = home or folder / "home"
+    home.mkdir(exist_ok=True)
+    # Set by a shell between fork and exec: Python's own hook for this is unsafe in a process that has threads.
+    limits = 'ulimit -c 0; ulimit -v "$0" 2>/dev/null; exec "$@"'
+    limited = ["/bin/sh", "-c", limits, str(memory >> 10), *command]
+    with (folder / "said.out").open("w+b") as out, (folder / "said.err").open("w+b") as err:
+        try:
+            process = subprocess.Popen(
+                limited, cwd=folder, env=_environment(folder, home), stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise CodedError("E_TOOL_START", f"{name}: {error.strerror or error}") from None
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise CodedError("E_TOOL_TIMEOUT", f"{name} ran longer than {seconds:g} s") from None
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        out.seek(0)
+        err.seek(0)
+        said = [_text(stream.read(1 << 16), folder) for stream in (out, err)]
+    if code not in codes:
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+        raise CodedError("E_TOOL", f"{name} {how}: {last_line(said[1]) or last_line(said[0]) or 'without a word'}")
+    return "\n".join(said)
+
+
+def last_line(said: str) -> str:
+    """The line that most likely says what went wrong: the last that speaks of an error, else the last."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    telling = [line for line in lines if re.search(r"error|fail|cannot|can't|unable|invalid|not ", line, re.I)]
+    return (telling or lines or [""])[-1]
+
+
+def _text(said: bytes, folder: Path) -> str:
+    """Without the name of the private folder, which is another each time."""
+    return said.decode("utf-8", "replace").replace(f"{folder}/", "").replace(str(folder), ".")
+
+
+def _environment(folder: Path, home: Path) -> Mapping[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH", "NODE_PATH", "LD_LIBRARY_PATH", "SYSTEMROOT") if
+            name in os.environ}  # fmt: skip
+    threads = ("OMP_NUM_THREADS", "MAGICK_THREAD_LIMIT", "VIPS_CONCURRENCY")
+    return (
+        kept
+        | dict.fromkeys(threads, "1")
+        | {"HOME": str(home), "TMPDIR": str(folder), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+        | {"SOURCE_DATE_EPOCH": "1767225600"}  # 2026-01-01; some tools stamp this instead of the clock
+    )

@@ -43,12 +43,15 @@ def _row(name: str, family: str, channel: str, available: bool = True, install: 
 
 def _attacks() -> list[dict[str, Any]]:
     from attacks import ATTACKS
+    from attacks.reexport_tools import REEXPORTS
     from bench.harness.registry import attack_classes
 
     rows = []
-    for attack in ATTACKS:
+    for attack in dict.fromkeys((*ATTACKS, *REEXPORTS)):
         missing = getattr(attack, "missing", str)()
-        rows.append(_row(repr(attack), attack.family, attack.channel, not missing, missing))
+        # What a program's version is, only the program knows, and a list starts none.
+        channel = getattr(attack, "kind", None) or attack.channel
+        rows.append(_row(repr(attack), attack.family, channel, not missing, missing))
     ours = {type(attack).__name__ for attack in ATTACKS}
     return rows + [
         _row(name, "plug-in", kind.__module__) for name, kind in attack_classes().items() if name not in ours

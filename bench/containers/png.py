@@ -267,8 +267,9 @@ def exif(data: bytes) -> bytes | None:
     failure = failure or broken
     for _, _, text in texts:
         raw = _raw_profile(text)
-        if raw is not None and raw.startswith(b"Exif\0\0"):
-            return raw[6:]
+        # ImageMagick puts a JPEG's prefix before the block, RawTherapee does not.
+        if raw is not None and raw.startswith((b"Exif\0\0", b"II*\0", b"MM\0*")):
+            return raw.removeprefix(b"Exif\0\0")
         failure = failure or CodedError("E_METADATA", "raw EXIF profile is not EXIF in hexadecimal")
     if failure is not None:
         raise failure

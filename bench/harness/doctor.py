@@ -1,4 +1,4 @@
-"""What this machine has: packages, codecs that really encode and decode, and the programs that tests use."""
+"""What this machine has: packages, codecs that really encode and decode, the programs that tests and re-export use."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import platform
 import subprocess
 from typing import Any
 
+from attacks.reexport_tools import REEXPORTS
 from bench.harness.plan import PACKAGES
 from bench.tools import opencv_version, package_version, program
 
@@ -44,6 +45,12 @@ def examine() -> list[dict[str, Any]]:
     for name, (names, flag, install) in PROGRAMS.items():
         path = program(*names)
         rows.append(_row("program", name, path is not None, _version(path, flag) if path else "", "tests", install))
+    for tool in dict.fromkeys(attack.tool for attack in REEXPORTS):
+        attack = next(known for known in REEXPORTS if known.tool == tool)
+        missing = attack.missing()
+        version = "" if missing else " ".join(attack.versions().values())
+        row = _row("re-export", tool, not missing, version, repr(attack), "")
+        rows.append(row | {"install": missing})
     return rows
 
 

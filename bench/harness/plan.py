@@ -241,6 +241,14 @@ def versions() -> dict[str, str]:
     return {"washtest": __version__, "opencv": opencv_version(), **found}
 
 
+def tool_versions(attack: Attack) -> dict[str, str]:
+    """Versions of the programs and optional libraries that an attack, or a step of a chain, works with."""
+    found: dict[str, str] = getattr(attack, "versions", dict)()
+    for step in getattr(attack, "attacks", ()):
+        found = found | tool_versions(step)
+    return found
+
+
 def make_plan(suite: Suite, dataset: Dataset, limit: int | None = None) -> Plan:
     """The plan of a suite on a data set.
 
@@ -250,7 +258,14 @@ def make_plan(suite: Suite, dataset: Dataset, limit: int | None = None) -> Plan:
     samples = limited(dataset.samples, limit)
     made_of = versions()
     version_text = " ".join(f"{name}={version}" for name, version in made_of.items())
-    names = [repr(attack) for attack in suite.attacks]
+    tools = [tool_versions(attack) for attack in suite.attacks]
+    # Only the cells of a program change their keys with its version.
+    names = [
+        " ".join([repr(attack), *(f"{tool}={version}" for tool, version in found.items())])
+        for attack, found in zip(suite.attacks, tools, strict=True)
+    ]
+    for found in tools:
+        made_of |= found
     tasks = []
     for sample in samples:
         if sample.split == "train":

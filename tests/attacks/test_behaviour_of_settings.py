@@ -22,6 +22,7 @@ from attacks.recompress_jpeg import DoubleJpeg, Jpegli, MozJpeg
 from attacks.recompress_modern import Avif, Heic, JpegXl
 from attacks.recompress_palette import ALGORITHMS, Gif, PngPalette
 from attacks.reexport import OpenCVSave, PillowSave
+from attacks.reexport_tools import REEXPORTS, ReExport
 from attacks.regenerate import Resynthesise
 from attacks.screenshot import Screenshot
 from attacks.tone import Blur, BoxBlur, Median, Noise, PillowBlur, PoissonNoise, Sharpen, SpeckleNoise
@@ -46,6 +47,7 @@ CLASSES = (
     ResizeTo,
     PillowSave,
     OpenCVSave,
+    ReExport,
     Resize,
     Aspect,
     Crop,
@@ -104,6 +106,7 @@ SIMPLE = st.one_of(
     st.builds(Gif, st.integers(2, 256), st.sampled_from(ALGORITHMS), st.booleans()),
     st.builds(ResizeTo, st.integers(1, 16384), st.sampled_from(["long", "short"]), st.sampled_from(FILTERS)),
     st.builds(PillowSave, st.booleans()),
+    st.sampled_from(REEXPORTS),
     st.builds(Resize, number(0.01, 4), st.sampled_from(FILTERS)),
     st.builds(Aspect, number(0.25, 4), st.sampled_from(FILTERS)),
     st.builds(Crop, number(0, 0.49), st.sampled_from(PLACES)),
@@ -224,6 +227,7 @@ def test_attack_says_where_it_stands(attack: Attack) -> None:
         (lambda: Recapture(tilt=41), "tilt must be in 0..40, got 41"),
         (lambda: Recapture(pitch=0.5), "pitch must be in 1..4, got 0.5"),
         (lambda: Recapture(quality=0), "quality must be in 1..100, got 0"),
+        (lambda: ReExport("gimp", "keep"), "metadata of gimp must be one of default, strip, got 'keep'"),
         (lambda: Noise(sigma=2), "sigma must be in 0.001..1, got 2"),
         (lambda: Screenshot(width=-1), "width must be in 0..8192, got -1"),
         (lambda: Screenshot(dpr=0), "dpr must be in 1..4, got 0"),

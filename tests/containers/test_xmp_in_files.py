@@ -158,10 +158,11 @@ def test_png_packet_behind_the_image_data_is_found(files: dict[str, bytes]) -> N
     assert containers.xmp_packets(png.join(chunks))[0].payload == PACKET
 
 
-def test_exif_of_a_raw_profile_is_read(files: dict[str, bytes]) -> None:
+@pytest.mark.parametrize("prefix", [b"Exif\0\0", b""], ids=["as ImageMagick writes it", "as RawTherapee does"])
+def test_exif_of_a_raw_profile_is_read(files: dict[str, bytes], prefix: bytes) -> None:
     block = containers.exif(files["jpeg with blocks"])
     assert block is not None
-    text = _raw_profile(b"Exif\0\0" + block).replace(b"xmp", b"exif")
+    text = _raw_profile(prefix + block).replace(b"xmp", b"exif")
     data = files["png rgb"]
     data = data[:33] + png.chunk(b"tEXt", b"Raw profile type exif\0" + text).raw + data[33:]
     assert containers.exif(data) == block
