@@ -32,14 +32,22 @@ def encode(pixels: np.ndarray, extension: str, mime: str, parameters: list[int])
     """
     import cv2
 
+    return Media(encode_bgr(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), extension, mime, parameters).tobytes(), mime)
+
+
+def encode_bgr(bgr: np.ndarray, extension: str, mime: str, parameters: list[int]) -> np.ndarray:
+    """The file's bytes as an array, from channels in OpenCV's order. Raises as ``encode``."""
+    import cv2
+
     try:
-        done, data = cv2.imencode(extension, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), parameters)
+        done, data = cv2.imencode(extension, bgr, parameters)
     except cv2.error as error:
         raise CodedError("E_ENCODE", f"{mime}: {error}") from None
     if not done:
-        height, width = pixels.shape[:2]
+        height, width = bgr.shape[:2]
         raise CodedError("E_ENCODE", f"{mime} cannot hold {width}x{height} pixels")
-    return Media(data.tobytes(), mime)
+    coded: np.ndarray = data
+    return coded
 
 
 @settings
@@ -81,12 +89,15 @@ class Jpeg:
 
     def __call__(self, media: Media, rng: np.random.Generator) -> Media:
         """The picture as a new JPEG file."""
+        return encode(media.pixels(), ".jpg", "image/jpeg", self.parameters())
+
+    def parameters(self) -> list[int]:
+        """The settings as OpenCV takes them."""
         import cv2
 
         factor = getattr(cv2, f"IMWRITE_JPEG_SAMPLING_FACTOR_{self.subsampling.replace(':', '')}")
         parameters = [cv2.IMWRITE_JPEG_QUALITY, self.quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, factor]
-        parameters += [cv2.IMWRITE_JPEG_PROGRESSIVE, int(self.progressive)]
-        return encode(media.pixels(), ".jpg", "image/jpeg", parameters)
+        return [*parameters, cv2.IMWRITE_JPEG_PROGRESSIVE, int(self.progressive)]
 
 
 @settings

@@ -8,7 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from attacks.base import check_choice, check_range, curve
-from attacks.recompress import SUBSAMPLINGS, Jpeg
+from attacks.recompress import SUBSAMPLINGS, Jpeg, encode_bgr
 from bench.errors import CodedError, Unavailable
 from bench.media import Media
 from bench.settings import settings
@@ -68,10 +68,17 @@ class DoubleJpeg:
 
     def __call__(self, media: Media, rng: np.random.Generator) -> Media:
         """The picture as a JPEG file made of a JPEG file."""
-        pixels = Jpeg(quality=self.first)(media, rng).pixels()
-        height, width = pixels.shape[:2]
-        shifted = pixels[min(self.dy, height - 1) :, min(self.dx, width - 1) :]
-        return Jpeg(quality=self.quality)(Media.from_pixels(shifted), rng)
+        import cv2
+
+        bgr = cv2.cvtColor(media.pixels(), cv2.COLOR_RGB2BGR)
+        once = encode_bgr(bgr, ".jpg", "image/jpeg", Jpeg(quality=self.first).parameters())
+        again: np.ndarray | None = cv2.imdecode(once, cv2.IMREAD_COLOR)
+        if again is None:
+            raise CodedError("E_DECODE", "OpenCV does not read its own JPEG")
+        height, width = again.shape[:2]
+        shifted = again[min(self.dy, height - 1) :, min(self.dx, width - 1) :]
+        twice = encode_bgr(shifted, ".jpg", "image/jpeg", Jpeg(quality=self.quality).parameters())
+        return Media(twice.tobytes(), "image/jpeg")
 
 
 @settings
