@@ -44,7 +44,7 @@ class Screenshot:
     """
 
     width: int = 412
-    dpr: int = 2
+    dpr: int | float = 2
     whole: bool = False
     dark: bool = False
     format: str = "png"
@@ -58,8 +58,6 @@ class Screenshot:
 
     def __post_init__(self) -> None:
         page.check_settings(self)
-        if self.device and page.DEVICES[self.device].dpr % 1:
-            raise ValueError(f"device {self.device!r} has a fractional ratio, which only BrowserScreenshot draws")
 
     def __repr__(self) -> str:
         return page.name(self)
@@ -79,16 +77,15 @@ def _on_screen(picture: np.ndarray, laid_out: page.Page) -> np.ndarray:
     import cv2
     import numpy as np
 
-    box, bars, ink = laid_out.screen, laid_out.bars, laid_out.ink
-    dpr = int(laid_out.dpr)
+    box, bars, ink, at = laid_out.screen, laid_out.bars, laid_out.ink, laid_out.pixels
     screen = np.full((box.height, box.width, 3), laid_out.paper, np.uint8)
     laid_out.picture.part(screen)[:] = picture
-    font, scale = cv2.FONT_HERSHEY_SIMPLEX, 0.5 * dpr
+    font, scale, line = cv2.FONT_HERSHEY_SIMPLEX, 0.5 * laid_out.dpr, at(1)
     if bars.status:
-        cv2.putText(screen, "12:00", (12 * dpr, 17 * dpr), font, 0.8 * scale, ink, max(1, dpr // 2), cv2.LINE_AA)
+        cv2.putText(screen, "12:00", (at(12), at(17)), font, 0.8 * scale, ink, max(1, line // 2), cv2.LINE_AA)
     baseline = bars.status + bars.title // 2 + 8
-    cv2.putText(screen, "Photo", (16 * dpr, baseline * dpr), font, 1.2 * scale, ink, dpr, cv2.LINE_AA)
-    middle = box.height - bars.toolbar * dpr // 2
+    cv2.putText(screen, "Photo", (at(16), at(baseline)), font, 1.2 * scale, ink, line, cv2.LINE_AA)
+    middle = box.height - at(bars.toolbar) // 2
     for step in range(1, 5):
-        cv2.circle(screen, (box.width * step // 5, middle), 9 * dpr, ink, max(1, dpr), cv2.LINE_AA)
+        cv2.circle(screen, (box.width * step // 5, middle), at(9), ink, line, cv2.LINE_AA)
     return screen
