@@ -5,6 +5,7 @@ name attacks with their own parameters; ``washtest list attacks`` prints this tu
 """
 
 from attacks.base import Attack, Identity
+from attacks.browser import BrowserScreenshot
 from attacks.chain import Chain
 from attacks.colour import Brightness, Contrast, Gamma, Greyscale, Hue, Palette, Saturation
 from attacks.cover import Erase, Pad
@@ -50,6 +51,7 @@ ATTACKS: tuple[Attack, ...] = (
     PoissonNoise(),
     SpeckleNoise(),
     Screenshot(),
+    BrowserScreenshot(),
     Recapture(),
     Resynthesise(),
     Chain(attacks=(Screenshot(), Jpeg(quality=75))),

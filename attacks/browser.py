@@ -21,15 +21,16 @@ class BrowserScreenshot:
     """The picture's file shown by Chromium (headless, software raster) and saved by its own screenshot command.
 
     The browser gets the file as it is: it decodes it, applies EXIF orientation and colour profile, and what it cannot
-    decode (HEIC, TIFF) is ``E_DECODE``. The new file has no metadata of the source's: PNG without further chunks, or
-    JPEG with JFIF and an sRGB profile. An animation shows its first frame; transparency shows white.
+    decode (HEIC, TIFF) is ``E_DECODE``; a truncated file is shown as far as it goes. The new file has no metadata of
+    the source's: PNG without further chunks, or JPEG with JFIF and an sRGB profile. An animation shows its first
+    frame; transparency shows white.
 
     Every shot has a page and a cache of its own, nothing is fetched from the network, and the picture is drawn the same
     way every time. A browser that crashes or gives no shot within 60 s is replaced and asked once more.
 
     Attributes:
         width: of the picture on the page in CSS pixels, 0..8192; 0 shows it at its natural size.
-        dpr: device-pixel ratio, 1..4, fractions allowed (many Android phones have 2.625).
+        dpr: device-pixel ratio, 1..4, fractions allowed.
         whole: the whole screen with bars above and below, instead of the picture cropped out of it.
         dark: colour scheme of the bars and the page.
         format: png or jpeg.
@@ -71,7 +72,9 @@ class BrowserScreenshot:
         screen = laid_out.screen
         check_size(screen.width, screen.height)
         if max(screen.width, screen.height) > chromium.MAX_SIDE:
-            raise CodedError("E_TOO_LARGE", f"{screen.width}x{screen.height} screen pixels; Chromium draws 16384 a side")
+            raise CodedError(
+                "E_TOO_LARGE", f"{screen.width}x{screen.height} screen pixels; Chromium draws 16384 a side"
+            )
         address = f"data:{media.mime};base64,{base64.b64encode(media.data).decode()}"
         size = screen.width, screen.height
         data = chromium.take(chromium.Shot(laid_out.html(address), size, self.format, self.quality))

@@ -7,6 +7,7 @@ within the time limit is killed, and a new one takes the shot once more.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import functools
 import os
@@ -172,9 +173,10 @@ def _shoot(browser: Any, shot: Shot) -> bytes:
         page.set_content(shot.html, wait_until="load")
         if not page.evaluate("document.images[0].naturalWidth"):
             raise CodedError("E_DECODE", f"Chromium {browser.version} does not show this picture")
-        options = {"quality": shot.quality} if shot.format == "jpeg" else {}
-        saved: bytes = page.screenshot(type=shot.format, clip={"x": 0, "y": 0, **size}, animations="allow", **options)
-        return saved
+        # The bare command takes three quarters of the time of playwright's own, and PNG is written without much search.
+        options = {"quality": shot.quality} if shot.format == "jpeg" else {"optimizeForSpeed": True}
+        answer = context.new_cdp_session(page).send("Page.captureScreenshot", {"format": shot.format, **options})
+        return base64.b64decode(answer["data"])
     finally:
         context.close()
 

@@ -105,7 +105,7 @@ class Page:
         paper, ink = (f"rgb({','.join(map(str, colour))})" for colour in (self.paper, self.ink))
         box, at, bars = self.picture, self.pixels, self.bars
         place = f"left:{box.left}px;top:{box.top}px;width:{box.width}px;height:{box.height}px"
-        parts = [f'<img src="{source}" style="{place};background:#fff">']
+        parts = [f'<img decoding=sync src="{source}" style="{place};background:#fff">']
         if bars.status:
             parts.append(f'<p style="left:{at(12)}px;top:{at(5)}px;font-size:{at(13)}px">12:00</p>')
         if bars.title:
@@ -175,9 +175,10 @@ def check_settings(shot: Any) -> None:
     check_range("width", shot.width, 0, 8192)
     if isinstance(shot.dpr, bool) or not isinstance(shot.dpr, numbers.Real):
         raise ValueError(f"dpr must be a number, got {shot.dpr!r}")
+    dpr = float(shot.dpr)
+    check_range("dpr", dpr, 1, 4)
     # Screenshot(dpr=2) and Screenshot(dpr=2.0) are one setting and have one name.
-    object.__setattr__(shot, "dpr", int(shot.dpr) if shot.dpr == int(shot.dpr) else float(shot.dpr))
-    check_range("dpr", shot.dpr, 1, 4)
+    object.__setattr__(shot, "dpr", int(dpr) if dpr.is_integer() else dpr)
     check_range("quality", shot.quality, 1, 100)
     check_choice("format", shot.format, FORMATS)
     if shot.device:

@@ -1,14 +1,16 @@
 """How Chromium draws and saves a picture, computed: its software raster's resampling and its JPEG files.
 
-What was measured of Chromium 156 (fresh page, software raster, integer device-pixel ratios), each kernel found from
-the answers to single bright columns:
+Measured of Chromium 156 (a fresh page for each shot, software raster); each kernel was found from the answers to single
+bright columns:
 
 - Down to half size, and enlarged: bilinear, two taps an axis, no antialiasing, weights of 4-bit fractions, truncated.
-- Smaller: first one of the halved sizes (``1/2, 1/4, ...`` of the source, rounded up), the smallest that both sides
-  still fit in. It is made by halving (2 taps for an even length, 1-2-1 for an odd one; truncated) and, where that gives
-  another size, by an exact bilinear step, rounded.
+  A picture that EXIF turns by a quarter is drawn with exact weights instead, rounded.
+- Smaller: first one of the halved sizes (1/2, 1/4, ... of the source, rounded up), the smallest of them that is not
+  smaller than wanted on either side. It is made by halving (2 taps for an even length, 1-2-1 for an odd one; truncated)
+  and, where that gives another size, by a bilinear step with exact weights, rounded.
 - A JPEG whose sides are multiples of its coding unit (16 pixels at 4:2:0) is decoded at 1/2, 1/4 or 1/8 by a smaller
   inverse DCT instead. JPEG and PNG copies of the same pixels therefore give different shots.
+- A page that showed the same picture at another size before may draw it from the copy in its cache, a few dB apart.
 - JPEG shots: libjpeg-turbo, 4:2:0, optimised Huffman tables, JFIF and an sRGB profile of 456 bytes.
 """
 
@@ -19,7 +21,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from attacks.recompress import encode
-from bench.media import Media, is_srgb
+from bench.media import Media, in_srgb
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,22 +33,44 @@ CODING_UNIT = {"4:4:4": (8, 8), "4:2:2": (16, 8), "4:2:0": (16, 16)}
 def draw_file(media: Media, width: int, height: int) -> np.ndarray:
     """The file's picture drawn at this size, ``(height, width, 3)`` uint8.
 
-    JPEG files with a colour profile that is not sRGB are decoded in full, then converted and halved.
+    A picture turned by EXIF is drawn as it lies in the file and turned then, as Chromium does: the truncated weights
+    fall on the other side else. JPEG files with a colour profile that is not sRGB are decoded in full, then converted
+    and halved (open: what Chromium does then was not measured).
     """
-    full_width, full_height = media.size
-    level = _level(full_width, full_height, width, height)
-    if level and (small := _decoded_small(media, min(level, 3))) is not None:
-        return draw(_fitted(small, *_halved(full_width, full_height, level)), width, height)
-    return draw(media.pixels(), width, height)
+    orientation = 1 if media.fresh else media.header.orientation
+    old_width, old_height = media.size
+    if turned := orientation >= 5:
+        width, height, old_width, old_height = height, width, old_height, old_width
+    level = _level(old_width, old_height, width, height)
+    small = _decoded_small(media, level) if 1 <= level <= 3 else None
+    if small is None and (width, height) == (old_width, old_height):
+        return media.pixels()
+    if small is not None:
+        source = _fitted(small, *_halved(old_width, old_height, level))
+    else:
+        source = _turn(media.pixels(), {6: 8, 8: 6}.get(orientation, orientation))
+    return _turn(draw(source, width, height, exact=turned), orientation)
 
 
-def draw(source: np.ndarray, width: int, height: int) -> np.ndarray:
+def _turn(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Turned as EXIF orientation 1..8 asks for; every one but 6 and 8 undoes itself."""
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return pixels
+
+
+def draw(source: np.ndarray, width: int, height: int, exact: bool = False) -> np.ndarray:
     """The picture drawn at this size as Chromium's software raster draws it.
 
     Args:
         source: ``(h, w, 3)`` uint8.
         width: in screen pixels.
         height: in screen pixels.
+        exact: the last step with exact weights, rounded, as for a picture turned by a quarter.
 
     Returns:
         ``(height, width, 3)`` uint8; the very same array at 1:1.
@@ -57,6 +81,8 @@ def draw(source: np.ndarray, width: int, height: int) -> np.ndarray:
         source = _fitted(source, *_halved(source.shape[1], source.shape[0], level))
     if source.shape[:2] == (height, width):
         return source
+    if exact:
+        return _bilinear(source, width, height)
     left, right, across = _taps(source.shape[1], width)
     top, bottom, down = _taps(source.shape[0], height)
     # 255 * 16 * 16 fits 16 bits, so both passes stay exact in uint16 and only the end truncates.
@@ -68,8 +94,14 @@ def draw(source: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def _level(old_width: int, old_height: int, width: int, height: int) -> int:
-    """How often both sides can be halved before one is smaller than wanted."""
-    return max(0, math.floor(math.log2(min(old_width / width, old_height / height))))
+    """How often both sides can be halved, rounded up, before one is smaller than wanted."""
+    level = 0
+    while old_width > width and old_height > height:
+        halved = _halved(old_width, old_height, 1)
+        if halved[0] < width or halved[1] < height:
+            break
+        (old_width, old_height), level = halved, level + 1
+    return level
 
 
 def _halved(width: int, height: int, level: int) -> tuple[int, int]:
@@ -79,14 +111,19 @@ def _halved(width: int, height: int, level: int) -> tuple[int, int]:
 
 def _fitted(source: np.ndarray, width: int, height: int) -> np.ndarray:
     """Brought to this size, at most itself: halved while it is at least twice as large, then an exact bilinear step."""
-    import cv2
-    import numpy as np
-
     ratio = math.sqrt((source.shape[1] / width) * (source.shape[0] / height))
     for _ in range(math.floor(math.log2(ratio) + 1e-9)):
         source = _half(source)
     if source.shape[:2] == (height, width):
         return source
+    return _bilinear(source, width, height)
+
+
+def _bilinear(source: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Two taps an axis with exact weights, rounded."""
+    import cv2
+    import numpy as np
+
     exact = cv2.resize(source.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     rounded: np.ndarray = (exact + 0.5).astype(np.uint8)
     return rounded
@@ -115,7 +152,9 @@ def _taps(old: int, new: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For each new sample along one axis: the two old ones it lies between, and the second's weight in sixteenths."""
     import numpy as np
 
-    centre = (np.arange(new) + 0.5) * (old / new) - 0.5
+    # The inverse of the scale in single precision decides on which side of a sixteenth a tie falls.
+    step = float(np.float32(1) / (np.float32(new) / np.float32(old)))
+    centre = (np.arange(new) + 0.5) * step - 0.5
     sixteenths = np.floor(centre * 16).astype(np.int64)
     first = sixteenths >> 4
     weight = (sixteenths & 15).astype(np.uint16)
@@ -128,15 +167,23 @@ def _decoded_small(media: Media, level: int) -> np.ndarray | None:
         return None
     header = media.header
     unit = CODING_UNIT.get("4:4:4" if header.channels == 1 else header.jpeg_subsampling or "")
-    plain = header.channels in (1, 3) and (header.icc is None or is_srgb(header.icc)) and header.complete
-    if unit is None or not plain or header.width % unit[0] or header.height % unit[1]:
+    if (
+        unit is None
+        or header.channels not in (1, 3)
+        or not header.complete
+        or header.width % unit[0]
+        or header.height % unit[1]
+    ):
         return None
     import cv2
     import numpy as np
 
     flag = (cv2.IMREAD_REDUCED_COLOR_2, cv2.IMREAD_REDUCED_COLOR_4, cv2.IMREAD_REDUCED_COLOR_8)[level - 1]
-    bgr = cv2.imdecode(np.frombuffer(media.data, np.uint8), flag)
-    return None if bgr is None else cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    bgr = cv2.imdecode(np.frombuffer(media.data, np.uint8), flag | cv2.IMREAD_IGNORE_ORIENTATION)
+    if bgr is None:
+        return None
+    rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    return rgb if header.icc is None else in_srgb(rgb, header.icc)
 
 
 def save_jpeg(pixels: np.ndarray, quality: int) -> Media:
@@ -186,6 +233,8 @@ def srgb_profile() -> bytes:
             places[value] = start + len(body)
             body += value
         table += tag + struct.pack(">2I", places[value], len(value))
-    head = struct.pack(">2I", start + len(body), 0) + b"\x04\x30\0\0mntrRGB XYZ " + struct.pack(">6H", 2016, 1, 1, 0, 0, 0)
+    head = (
+        struct.pack(">2I", start + len(body), 0) + b"\x04\x30\0\0mntrRGB XYZ " + struct.pack(">6H", 2016, 1, 1, 0, 0, 0)
+    )
     head += b"acsp" + bytes(24) + struct.pack(">I", 1) + white
     return head.ljust(128, b"\0") + struct.pack(">I", len(values)) + table + body

@@ -144,6 +144,20 @@ def check_describes_itself(attack: Attack) -> None:
     assert type(attack).__doc__, "the class needs a docstring with the units of its parameters"
 
 
+def _where_available(check: Callable[[Attack], None]) -> Callable[[Attack], None]:
+    """The check, passed where the attack says what is missing on this machine and how to get it."""
+
+    @functools.wraps(check)
+    def checked(attack: Attack) -> None:
+        try:
+            check(attack)
+        except Unavailable as missing:
+            assert missing.code and missing.detail, f"{attack!r} does not say what is missing: {missing}"
+
+    return checked
+
+
+@_where_available
 def check_same_seed_same_bytes(attack: Attack) -> None:
     """The result depends on file, settings and generator only."""
     import numpy as np
@@ -155,6 +169,7 @@ def check_same_seed_same_bytes(attack: Attack) -> None:
         assert np.array_equal(first.pixels(), again.pixels()), f"two runs with one seed decode differently on {mime}"
 
 
+@_where_available
 def check_leaves_its_input_alone(attack: Attack) -> None:
     """Neither the bytes nor the pixels that came in are changed."""
     media = Media(encoded("image/png").data, "image/png")
@@ -163,6 +178,7 @@ def check_leaves_its_input_alone(attack: Attack) -> None:
     assert media.data == before and (media.pixels() == pixels).all(), f"{attack!r} changed its input"
 
 
+@_where_available
 def check_gives_a_readable_file(attack: Attack) -> None:
     """What comes out is of the type it says, complete, and decodes."""
     for mime in FORMATS:

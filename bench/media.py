@@ -180,7 +180,7 @@ def _decode(data: bytes, header: containers.Header) -> np.ndarray:
     # OpenCV ignores ICC profiles and mattes, and reads 16 bits and palettes in its own way; plain files are the rule.
     plain = header.mime in ("image/jpeg", "image/png", "image/webp") and header.bits == 8
     if plain and header.channels in (1, 3) and not (header.alpha or header.palette or header.animated):
-        if header.icc is None or is_srgb(header.icc):
+        if header.icc is None or _is_srgb(header.icc):
             return _decode_opencv(data)
     return _decode_pillow(data, header)
 
@@ -253,7 +253,7 @@ def _to_srgb(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
     alpha = image.getchannel("A") if image.mode in ("RGBA", "LA") else None
     colour = image.convert("RGB") if image.mode in ("RGBA",) else image.convert("L") if image.mode == "LA" else image
-    if icc and not is_srgb(icc) and colour.mode in ("RGB", "L", "CMYK"):
+    if icc and not _is_srgb(icc) and colour.mode in ("RGB", "L", "CMYK"):
         try:
             profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
             converted = ImageCms.profileToProfile(colour, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
@@ -268,6 +268,16 @@ def _to_srgb(image: Image.Image) -> Image.Image:
     return white
 
 
-def is_srgb(icc: bytes) -> bool:
+def in_srgb(pixels: np.ndarray, icc: bytes) -> np.ndarray:
+    """RGB pixels of the colour space that an ICC profile describes, ``(height, width, 3)`` uint8, in sRGB."""
+    import numpy as np
+    from PIL import Image
+
+    image = Image.fromarray(pixels)
+    image.info["icc_profile"] = icc
+    return np.array(_to_srgb(image))
+
+
+def _is_srgb(icc: bytes) -> bool:
     """Whether a profile names itself sRGB (its description is text in the profile, 8 or 16 bits a character)."""
     return b"sRGB" in icc or "sRGB".encode("utf-16-be") in icc

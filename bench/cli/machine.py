@@ -44,7 +44,10 @@ def _attacks() -> list[dict[str, Any]]:
     from attacks import ATTACKS
     from bench.harness.registry import attack_classes
 
-    rows = [_row(repr(attack), attack.family, attack.channel) for attack in ATTACKS]
+    rows = []
+    for attack in ATTACKS:
+        missing = getattr(attack, "missing", str)()
+        rows.append(_row(repr(attack), attack.family, attack.channel, not missing, missing))
     ours = {type(attack).__name__ for attack in ATTACKS}
     return rows + [
         _row(name, "plug-in", kind.__module__) for name, kind in attack_classes().items() if name not in ours

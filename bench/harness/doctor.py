@@ -15,6 +15,8 @@ PROGRAMS = {
     "exiv2": (("exiv2",), "--version", "apt install exiv2"),
     "chromium": (("chromium", "chromium-browser", "google-chrome"), "--version", "apt install chromium"),
 }
+#: Optional packages: what for, and the extra that brings them.
+EXTRAS = {"playwright": ("attack BrowserScreenshot", "pip install 'washtest[browser]'")}
 CODECS = {"JPEG": ".jpg", "PNG": ".png", "WebP": ".webp"}
 
 
@@ -24,6 +26,9 @@ def examine() -> list[dict[str, Any]]:
     for name in ("opencv-python-headless", *PACKAGES):
         version = opencv_version() if name.startswith("opencv") else package_version(name)
         rows.append(_row("package", name, version is not None, version or "", "always", f"pip install {name}"))
+    for name, (needed, install) in EXTRAS.items():
+        version = package_version(name)
+        rows.append(_row("package", name, version is not None, version or "", needed, install))
     for name, extension in CODECS.items():
         rows.append(
             _row(
