@@ -41,8 +41,8 @@ class Screenshot:
         dark: colour scheme of the bars and the page.
         format: png or jpeg.
         device: a screen by name instead of width and dpr: phone (393x852 CSS pixels at 3), phone-2x (360x800 at 2),
-            phone-2.625x (412x915), desktop (1920x1080 at 1) or laptop (1440x900 at 2). The picture is fitted between its
-            bars.
+            phone-2.625x (412x915), desktop (1920x1080 at 1) or laptop (1440x900 at 2). The picture is fitted between
+            its bars.
         quality: of JPEG, 1..100 (what capture commands default to lies between 80 and 92).
     """
 
