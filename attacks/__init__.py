@@ -4,6 +4,7 @@
 name attacks with their own parameters; ``washtest list attacks`` prints this tuple.
 """
 
+from attacks.adversarial import BoundaryAttack, SquareAttack
 from attacks.base import Attack, Identity
 from attacks.browser import BrowserScreenshot
 from attacks.chain import Chain
@@ -54,6 +55,8 @@ ATTACKS: tuple[Attack, ...] = (
     BrowserScreenshot(),
     Recapture(),
     Resynthesise(),
+    SquareAttack(),
+    BoundaryAttack(),
     Chain(attacks=(Screenshot(), Jpeg(quality=75))),
 )
 

@@ -25,8 +25,8 @@ from bench.labels.base import Claim
 from bench.media import Media
 
 #: Attacks whose result depends on the generator.
-#: Without those whose tool is not installed on this machine.
-HERE = [attack for attack in ATTACKS if not getattr(attack, "missing", str)()]
+#: Without those whose tool is not installed on this machine, and those that need to be given a detector.
+HERE = [a for a in ATTACKS if not getattr(a, "missing", str)() and not hasattr(a, "target")]
 CHANCE = (
     CropArea(),
     ResizedCrop(),
