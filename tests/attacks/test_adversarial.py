@@ -98,7 +98,7 @@ def test_budget_is_kept_and_the_seed_decides(attack, photo: Media) -> None:
 
 def test_boundary_attack_crosses_the_threshold_and_comes_nearer(photo: Media) -> None:
     halves = Halves()  # no blur helps: the start is noise, far away
-    threshold = score(halves, photo) - 20
+    threshold = 0.6 * score(halves, photo)
     results = [
         BoundaryAttack(threshold=threshold, queries=n, psnr=10, detector=halves)(photo, rng()) for n in (20, 100, 400)
     ]
