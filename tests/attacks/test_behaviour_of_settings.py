@@ -8,11 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attacks import ATTACKS
+from attacks.adversarial import BoundaryAttack, SquareAttack
 from attacks.base import Attack, Identity
+from attacks.browser import BrowserScreenshot
 from attacks.chain import Chain
 from attacks.colour import Brightness, Contrast, Gamma, Greyscale, Hue, Palette, Saturation
 from attacks.cover import Erase, Pad
 from attacks.geometry import FILTERS, PLACES, Aspect, Crop, CropArea, Flip, Resize, ResizedCrop
+from attacks.page import DEVICES
 from attacks.recapture import Recapture
 from attacks.recompress import SUBSAMPLINGS, Jpeg, Png, WebP
 from attacks.reexport import OpenCVSave, PillowSave
@@ -55,8 +58,11 @@ CLASSES = (
     PoissonNoise,
     SpeckleNoise,
     Screenshot,
+    BrowserScreenshot,
     Recapture,
     Resynthesise,
+    SquareAttack,
+    BoundaryAttack,
     Chain,
 )
 NAMES = {kind.__name__: kind for kind in CLASSES}
@@ -99,14 +105,21 @@ SIMPLE = st.one_of(
     st.builds(Recapture, number(0, 40), number(1, 4), st.integers(16, 4096), number(0, 10), number(50, 1e5)),
     st.builds(Blur, number(0.1, 50)),
     st.builds(Noise, number(0.001, 1)),
-    st.builds(
-        Screenshot,
-        st.integers(0, 8192),
-        st.integers(1, 4),
-        st.booleans(),
-        st.booleans(),
-        st.sampled_from(["png", "jpeg"]),
+    *(
+        st.builds(
+            kind,
+            st.integers(0, 8192),
+            st.one_of(st.integers(1, 4), number(1, 4)),
+            st.booleans(),
+            st.booleans(),
+            st.sampled_from(["png", "jpeg"]),
+            quality=st.integers(1, 100),
+        )
+        for kind in (Screenshot, BrowserScreenshot)
     ),
+    st.builds(Screenshot, device=st.sampled_from(list(DEVICES)), dark=st.booleans()),
+    st.builds(SquareAttack, st.sampled_from(["spectrum", "file.py:attr"]), st.integers(1, 64), st.integers(1, 100_000)),
+    st.builds(BoundaryAttack, st.just("spectrum"), number(-5, 5), st.integers(1, 100_000), number(10, 60)),
     st.builds(Resynthesise, number(0, 0.5), number(0.1, 1), number(0, 2)),
 )
 ANY = st.recursive(
@@ -182,7 +195,11 @@ def test_attack_says_where_it_stands(attack: Attack) -> None:
         (lambda: Noise(sigma=2), "sigma must be in 0.001..1, got 2"),
         (lambda: Screenshot(width=-1), "width must be in 0..8192, got -1"),
         (lambda: Screenshot(dpr=0), "dpr must be in 1..4, got 0"),
-        (lambda: Screenshot(format="gif"), "format must be png or jpeg, got 'gif'"),
+        (lambda: Screenshot(dpr="2"), "dpr must be a number, got '2'"),
+        (lambda: Screenshot(device="phone", dpr=1), "device 'phone' has its own dpr; leave dpr out"),
+        (lambda: SquareAttack(eps=0), "eps must be in 1..64, got 0"),
+        (lambda: BoundaryAttack(psnr=9), "psnr must be in 10..60, got 9"),
+        (lambda: Screenshot(format="gif"), "format must be one of png, jpeg, got 'gif'"),
         (lambda: Resynthesise(sigma=0.6), "sigma must be in 0..0.5, got 0.6"),
         (lambda: Resize(filter="sinc"), "filter must be one of nearest, linear, cubic, area, lanczos4, got 'sinc'"),
         (lambda: Jpeg(subsampling="4:1:1"), "subsampling must be one of 4:4:4, 4:2:2, 4:2:0, got '4:1:1'"),
