@@ -131,8 +131,18 @@ def _bilinear(source: np.ndarray, width: int, height: int) -> np.ndarray:
 
 def _half(source: np.ndarray) -> np.ndarray:
     """Half of each side, rounded down: pairs averaged where the length is even, 1-2-1 where it is odd; truncated."""
+    import cv2
     import numpy as np
 
+    height, width = source.shape[:2]
+    if height % 2 == width % 2 == 0:
+        halved = np.empty((height // 2, width // 2, 3), np.uint8)
+        for top in range(0, height, 64):  # in strips that stay in the cache
+            # Four times as large, the mean of 4 is their sum, which nothing rounds.
+            strip = source[top : top + 64].astype(np.uint16) << 2
+            size = (width // 2, strip.shape[0] // 2)
+            halved[top // 2 : top // 2 + 32] = cv2.resize(strip, size, interpolation=cv2.INTER_AREA) >> 2
+        return halved
     summed, shift = source.astype(np.uint16), 0
     for axis in (0, 1):
         length = summed.shape[axis]
@@ -141,10 +151,10 @@ def _half(source: np.ndarray) -> np.ndarray:
         along = np.moveaxis(summed, axis, 0)
         even, odd = along[0 : length - 1 : 2], along[1::2]
         if length % 2 == 0:
-            halved, shift = even + odd, shift + 1
+            along, shift = even + odd, shift + 1
         else:
-            halved, shift = even + 2 * odd + along[2::2], shift + 2
-        summed = np.moveaxis(halved, 0, axis)
+            along, shift = even + 2 * odd + along[2::2], shift + 2
+        summed = np.moveaxis(along, 0, axis)
     return (summed >> shift).astype(np.uint8)
 
 

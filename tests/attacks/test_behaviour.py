@@ -12,6 +12,7 @@ from attacks.base import Identity
 from attacks.chain import Chain
 from attacks.cover import Erase
 from attacks.geometry import Crop, CropArea, Resize, ResizedCrop
+from attacks.raster import _half
 from attacks.recapture import Recapture
 from attacks.recompress import SUBSAMPLINGS, Jpeg, Png, WebP
 from attacks.reexport import OpenCVSave, PillowSave
@@ -262,3 +263,17 @@ def test_saving_again_keeps_the_format(attack, tools) -> None:
         saved = attack(media, rng())
         assert saved.mime == Media.from_bytes(saved.data).mime == mime
         assert psnr(saved.pixels(), media.pixels()) > 25
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (5, 6), (4, 7), (9, 7), (1, 8), (130, 66)], ids=str)
+def test_halving_is_the_weighted_mean_truncated(shape: tuple[int, int]) -> None:
+    def halver(length: int) -> np.ndarray:
+        matrix = np.zeros((max(1, length // 2), length))
+        taps = [1.0] if length == 1 else [0.5, 0.5] if length % 2 == 0 else [0.25, 0.5, 0.25]
+        for row in range(len(matrix)):
+            matrix[row, 2 * row : 2 * row + len(taps)] = taps
+        return matrix
+
+    pixels = rng(9).integers(0, 256, (*shape, 3), np.uint8)
+    expected = np.einsum("ab,bcd,ec->aed", halver(shape[0]), pixels, halver(shape[1]))
+    assert np.array_equal(_half(pixels), np.floor(expected).astype(np.uint8))
