@@ -4,7 +4,9 @@
 name attacks with their own parameters; ``washtest list attacks`` prints this tuple.
 """
 
+from attacks.adversarial import BoundaryAttack, SquareAttack
 from attacks.base import Attack, Identity
+from attacks.browser import BrowserScreenshot
 from attacks.chain import Chain
 from attacks.colour import Brightness, Contrast, Gamma, Greyscale, Hue, Palette, Saturation
 from attacks.copies import THUMBNAIL, WEB_COPY, ResizeTo
@@ -68,12 +70,15 @@ ATTACKS: tuple[Attack, ...] = (
     PoissonNoise(),
     SpeckleNoise(),
     Screenshot(),
+    BrowserScreenshot(),
     Recapture(),
     Resynthesise(),
     Strip(),
     EditField(),
     Forge(),
     Platform(),
+    SquareAttack(),
+    BoundaryAttack(),
     Chain(attacks=(Screenshot(), Jpeg(quality=75))),
     WEB_COPY,
     THUMBNAIL,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from attacks.base import Attack
 from bench.media import Media
@@ -37,6 +38,11 @@ class Chain:
         kinds = [attack.channel.partition(":") for attack in self.attacks]
         simulated = any(kind == "simulated" for kind, _, _ in kinds)
         return ("simulated:" if simulated else "real:") + " + ".join(dict.fromkeys(what for _, _, what in kinds))
+
+    def bind(self, detectors: Mapping[str, Any]) -> Chain:
+        """With those steps given their targets that ask a detector (``attacks.adversarial``)."""
+        bound = (step.bind(detectors) if hasattr(step, "bind") else step for step in self.attacks)
+        return Chain(tuple(bound))
 
     def __call__(self, media: Media, rng: np.random.Generator) -> Media:
         """The file after the last step."""

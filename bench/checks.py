@@ -14,7 +14,6 @@ registry entry; a plug-in's tests do the same with ``checks_for``::
 from __future__ import annotations
 
 import contextlib
-import functools
 import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from typing import Any
 
 from attacks import Attack
 from bench import containers
+from bench.check_pictures import FORMATS, encoded, photograph, picture
 from bench.detectors.base import Detector, Score, Trainable
 from bench.errors import CodedError, NotApplicable, Unavailable
 from bench.harness import registry
@@ -29,7 +29,6 @@ from bench.harness.quality import psnr
 from bench.labels.base import AI_SOURCE_TYPES, Claim, Label, Reading, graded, label_kind, touches_pixels
 from bench.media import Media
 
-FORMATS = ("image/jpeg", "image/png", "image/webp")
 #: A watermark that changes the picture by more than this (PSNR, dB) would be seen; a visible mark covers a corner only.
 LEAST_PSNR = {"watermark": 30.0, "visible": 20.0}
 CLAIM = Claim(producer="001191110102MACQD9K64010000", produce_id="check-1", source_type=AI_SOURCE_TYPES[0])
@@ -64,34 +63,6 @@ def checks_for(entry: Attack | Label | Detector) -> list[Check]:
         if isinstance(entry, protocol):
             return [Check(entry, check) for check in checks]
     raise TypeError(f"{entry!r} is no Attack (call, family, severity, axis, channel), Label or Detector (info, score)")
-
-
-@functools.cache
-def picture(width: int = 96, height: int = 72, seed: int = 7, cell: int = 8, grain: float = 6) -> Media:
-    """A textured colour picture, lossless, the same every time: patches of ``cell`` pixels with grain (sigma)."""
-    import cv2
-    import numpy as np
-
-    rng = np.random.default_rng(seed)
-    coarse = rng.integers(0, 256, (max(2, height // cell), max(2, width // cell), 3), dtype=np.uint8)
-    smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float32)
-    return Media.from_pixels(np.clip(smooth + rng.normal(0, grain, smooth.shape), 0, 255).astype(np.uint8))
-
-
-def photograph() -> Media:
-    """A picture with the size and the smoothness that watermarks need (their packages refuse under 256 x 256)."""
-    return picture(384, 320, cell=32, grain=3)
-
-
-@functools.cache
-def encoded(mime: str, smooth: bool = False) -> Media:
-    """``picture()``, or the smooth ``photograph()``, as a file of this type."""
-    import cv2
-
-    parameters = [cv2.IMWRITE_WEBP_QUALITY, 90] if mime == "image/webp" else []
-    bgr = (photograph() if smooth else picture()).pixels()[..., ::-1]
-    _, data = cv2.imencode(containers.EXTENSIONS[mime], bgr, parameters)
-    return Media(data.tobytes(), mime)
 
 
 def _rng() -> Any:
@@ -175,10 +146,14 @@ def check_odd_sizes_are_defined(attack: Attack) -> None:
 
 
 def _results(attack: Attack) -> Iterator[tuple[str, Media]]:
-    """What it makes of each format; nothing where it lacks a tool here or does not take the format."""
+    """What it makes of each format; nothing where it does not take it, or lacks a tool here and says which."""
     for mime in FORMATS:
-        with contextlib.suppress(NotApplicable, Unavailable):
+        try:
             yield mime, attack(encoded(mime), _rng())
+        except NotApplicable:
+            continue
+        except Unavailable as missing:
+            assert missing.code and missing.detail, f"{attack!r} does not say what is missing: {missing}"
 
 
 ATTACK_CHECKS: tuple[Callable[[Any], None], ...] = (

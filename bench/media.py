@@ -279,6 +279,16 @@ def _to_srgb(image: Image.Image) -> Image.Image:
     return white
 
 
+def in_srgb(pixels: np.ndarray, icc: bytes) -> np.ndarray:
+    """RGB pixels of the colour space that an ICC profile describes, ``(height, width, 3)`` uint8, in sRGB."""
+    import numpy as np
+    from PIL import Image
+
+    image = Image.fromarray(pixels)
+    image.info["icc_profile"] = icc
+    return np.array(_to_srgb(image))
+
+
 def _is_srgb(icc: bytes) -> bool:
     """Whether a profile names itself sRGB (its description is text in the profile, 8 or 16 bits a character)."""
     return b"sRGB" in icc or "sRGB".encode("utf-16-be") in icc

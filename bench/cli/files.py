@@ -83,13 +83,17 @@ def attack(spec: str, source: Path, target: Path, seed: int, as_json: bool) -> N
       washtest attack 'Jpeg(quality=50)' in.png out.jpg
       washtest attack 'Chain((Screenshot(), Jpeg(75)))' in.jpg out.jpg --seed 1
     """
+    from bench.detectors import DETECTORS
     from bench.harness import registry
+    from bench.harness.measure import given_targets
     from bench.harness.plan import generator_for
 
     chosen = registry.attack(spec)
+    named = getattr(chosen, "target", None)
     media = _read(source)
     try:
-        attacked = chosen(media, generator_for(seed, media.sha256, repr(chosen)))
+        ready = given_targets(chosen, [*DETECTORS, *([registry.detector(named)] if named else [])])
+        attacked = ready(media, generator_for(seed, media.sha256, repr(chosen)))
     except Exception as error:  # a plug-in's attack may raise anything
         raise coded(error) from None
     _save(attacked, target, repr(chosen))

@@ -22,6 +22,7 @@ OPTIONAL = {
     "imagecodecs": ("JPEG XL written and read", "pip install 'washtest[jxl]'"),
     "brotli": ("squeezed metadata of JPEG XL", "pip install 'washtest[jxl]'"),
     "pillow-heif": ("HEIC written", "pip install pillow-heif"),
+    "playwright": ("attack BrowserScreenshot", "pip install 'washtest[browser]'"),
     "pyjpegli": ("JPEG by jpegli", "pip install 'washtest[jpegli]'"),
 }
 CODECS = {"JPEG": ".jpg", "PNG": ".png", "WebP": ".webp"}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -93,7 +94,7 @@ def _measure_group(
         rng = generator_for(bench.suite.seed, media.sha256, repr(attack))
         start = time.perf_counter()
         try:
-            attacked = attack(labelled, rng)
+            attacked = given_targets(attack, bench.detectors[regime])(labelled, rng)
             made = time.perf_counter()
             shown = attacked.pixels()
         except Exception as error:
@@ -159,6 +160,15 @@ def _add_failed(
         rows["readings"].append(reading | {"written": view.bundle != "none"} | why)
     for detector in bench.detectors[view.regime] if view.scored else ():
         rows["scores"].append({"key": view.key, "detector": detector.info.name, "status": status} | why)
+
+
+def given_targets(attack: Attack, detectors: Iterable[Detector]) -> Attack:
+    """The attack with the detectors that it may ask, by name; one that asks none is returned as it is."""
+    bind = getattr(attack, "bind", None)
+    if bind is None:
+        return attack
+    bound: Attack = bind({detector.info.name: detector for detector in detectors})
+    return bound
 
 
 def _violations(label: Label, media: Media) -> tuple[str, ...]:

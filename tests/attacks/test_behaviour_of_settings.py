@@ -8,13 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attacks import ATTACKS
+from attacks.adversarial import BoundaryAttack, SquareAttack
 from attacks.base import Attack, Identity
+from attacks.browser import BrowserScreenshot
 from attacks.chain import Chain
 from attacks.colour import Brightness, Contrast, Gamma, Greyscale, Hue, Palette, Saturation
 from attacks.copies import ResizeTo
 from attacks.cover import Erase, Pad
 from attacks.geometry import FILTERS, PLACES, Aspect, Crop, CropArea, Flip, Resize, ResizedCrop
 from attacks.metadata import BLOCKS, MEMBERS, EditField, Forge, Strip
+from attacks.page import DEVICES
 from attacks.platforms import Platform, presets
 from attacks.recapture import Recapture
 from attacks.recompress import SUBSAMPLINGS, Jpeg, Png, WebP, WebPLossless
@@ -74,12 +77,15 @@ CLASSES = (
     PoissonNoise,
     SpeckleNoise,
     Screenshot,
+    BrowserScreenshot,
     Recapture,
     Resynthesise,
     Strip,
     EditField,
     Forge,
     Platform,
+    SquareAttack,
+    BoundaryAttack,
     Chain,
 )
 NAMES = {kind.__name__: kind for kind in CLASSES}
@@ -133,14 +139,21 @@ SIMPLE = st.one_of(
     st.builds(Recapture, number(0, 40), number(1, 4), st.integers(16, 4096), number(0, 10), number(50, 1e5)),
     st.builds(Blur, number(0.1, 50)),
     st.builds(Noise, number(0.001, 1)),
-    st.builds(
-        Screenshot,
-        st.integers(0, 8192),
-        st.integers(1, 4),
-        st.booleans(),
-        st.booleans(),
-        st.sampled_from(["png", "jpeg"]),
+    *(
+        st.builds(
+            kind,
+            st.integers(0, 8192),
+            st.one_of(st.integers(1, 4), number(1, 4)),
+            st.booleans(),
+            st.booleans(),
+            st.sampled_from(["png", "jpeg"]),
+            quality=st.integers(1, 100),
+        )
+        for kind in (Screenshot, BrowserScreenshot)
     ),
+    st.builds(Screenshot, device=st.sampled_from(list(DEVICES)), dark=st.booleans()),
+    st.builds(SquareAttack, st.sampled_from(["spectrum", "file.py:attr"]), st.integers(1, 64), st.integers(1, 100_000)),
+    st.builds(BoundaryAttack, st.just("spectrum"), number(-5, 5), st.integers(1, 100_000), number(10, 60)),
     st.builds(Resynthesise, number(0, 0.5), number(0.1, 1), number(0, 2)),
     st.builds(Strip, st.sampled_from(METADATA_KINDS)),
     st.builds(Strip, st.just("all"), st.lists(st.sampled_from(METADATA_KINDS), max_size=2).map(tuple)),
@@ -231,7 +244,11 @@ def test_attack_says_where_it_stands(attack: Attack) -> None:
         (lambda: Noise(sigma=2), "sigma must be in 0.001..1, got 2"),
         (lambda: Screenshot(width=-1), "width must be in 0..8192, got -1"),
         (lambda: Screenshot(dpr=0), "dpr must be in 1..4, got 0"),
-        (lambda: Screenshot(format="gif"), "format must be png or jpeg, got 'gif'"),
+        (lambda: Screenshot(dpr="2"), "dpr must be a number, got '2'"),
+        (lambda: Screenshot(device="phone", dpr=1), "device 'phone' has its own dpr; leave dpr out"),
+        (lambda: SquareAttack(eps=0), "eps must be in 1..64, got 0"),
+        (lambda: BoundaryAttack(psnr=9), "psnr must be in 10..60, got 9"),
+        (lambda: Screenshot(format="gif"), "format must be one of png, jpeg, got 'gif'"),
         (lambda: Resynthesise(sigma=0.6), "sigma must be in 0..0.5, got 0.6"),
         (lambda: Resize(filter="sinc"), "filter must be one of nearest, linear, cubic, area, lanczos4, got 'sinc'"),
         (lambda: Jpeg(subsampling="4:1:1"), "subsampling must be one of 4:4:4, 4:2:2, 4:2:0, got '4:1:1'"),
