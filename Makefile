@@ -25,5 +25,7 @@ reexport-page:
 	$(PYTHON) -m tests.benchmarks.reexport_matrix results/reexport-metadata.md
 
 results:
+	rm -rf results/mini-quick results/mini-labels results/mini-providers
 	$(PYTHON) -m bench run quick --out results/mini-quick
 	$(PYTHON) -m bench run labels --out results/mini-labels
+	$(PYTHON) -m bench run providers --out results/mini-providers

@@ -70,8 +70,9 @@ class DoubleJpeg:
         """The picture as a JPEG file made of a JPEG file."""
         import cv2
 
-        bgr = cv2.cvtColor(media.pixels(), cv2.COLOR_RGB2BGR)
-        once = encode_bgr(bgr, ".jpg", "image/jpeg", Jpeg(quality=self.first).parameters())
+        # No name for the picture in OpenCV's order: its memory is free again when the decoder asks for as much.
+        parameters = Jpeg(quality=self.first).parameters()
+        once = encode_bgr(cv2.cvtColor(media.pixels(), cv2.COLOR_RGB2BGR), ".jpg", "image/jpeg", parameters)
         again: np.ndarray | None = cv2.imdecode(once, cv2.IMREAD_COLOR)
         if again is None:
             raise CodedError("E_DECODE", "OpenCV does not read its own JPEG")
