@@ -39,11 +39,12 @@ _ORIENTATION = 0x0112
 
 @settings
 class Strip:
-    """Take metadata out and leave the coded picture byte for byte: JPEG, PNG, WebP, GIF, TIFF, HEIC, AVIF.
+    """Take metadata out and leave the coded picture byte for byte.
 
-    What decides how the coded pixels look stays (JFIF and Adobe segments, gamma and palette chunks, frames); an EXIF
-    orientation or an ICC profile that goes makes viewers show them turned or in other colours, as it does with real
-    strippers. A BMP is left as it is, and so is a format that has no place for the kind.
+    In JPEG, PNG, WebP, GIF, TIFF, HEIC, AVIF and JPEG XL. What decides how the coded pixels look stays (JFIF and Adobe
+    segments, gamma and palette chunks, frames); an EXIF orientation or an ICC profile that goes makes viewers show them
+    turned or in other colours, as it does with real strippers. A BMP is left as it is, and so is a format that has no
+    place for the kind.
 
     Attributes:
         kind: exif, xmp, iptc-iim, c2pa, icc, png-text (PNG texts that are neither XMP nor EXIF), comments (JPEG,

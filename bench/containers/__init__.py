@@ -113,6 +113,7 @@ _REMOVE: dict[str, Callable[[bytes, Collection[str]], bytes]] = {
     "image/tiff": tiff_edit.remove,
     "image/avif": isobmff_strip.remove,
     "image/heic": isobmff_strip.remove,
+    "image/jxl": jxl.remove,
 }
 _GET_STORE: dict[str, Callable[[bytes], bytes | None]] = {
     "image/jpeg": jpeg_edit.get_c2pa,

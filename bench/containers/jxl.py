@@ -6,7 +6,7 @@ written.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from bench.containers import isobmff, jxl_codestream
 from bench.containers.isobmff import Box
@@ -19,6 +19,10 @@ SIGNATURE = b"\0\0\0\x0cJXL \r\n\x87\n"
 BROTLI_INSTALL = "pip install 'washtest[jxl]'"
 
 _FILE_TYPE = b"\0\0\0\x14ftypjxl \0\0\0\0jxl "
+#: Kinds of metadata by the type of their box; a colour profile is part of the codestream.
+_KINDS = {b"xml ": "xmp", b"Exif": "exif", b"jumb": "c2pa"}
+_PICTURE = (b"JXL ", b"ftyp", b"jxll", b"jxli", b"jxlc", b"jxlp")
+_JPEG = b"jbrd"  # what gives the JPEG file back that this one was made of, by way of the boxes beside it
 #: Real headers take some tens of bytes; many extra channels with long names would take more than this.
 _HEADER_BYTES = 4096
 
@@ -210,6 +214,32 @@ def set_xmp(data: bytes, payload: bytes) -> bytes:
 def set_exif(data: bytes, block: bytes) -> bytes:
     """The file with this TIFF structure as its only EXIF box. Raises as ``set_xmp``."""
     return _with(data, b"Exif", bytes(4) + block)
+
+
+def remove(data: bytes, kinds: Collection[str]) -> bytes:
+    """The file without metadata of these kinds, squeezed or not; ``all`` leaves the boxes of the picture alone.
+
+    Where a box goes, so does what would give the original JPEG file back, which needs it.
+
+    Raises:
+        CodedError: as ``isobmff.walk`` for a broken file.
+    """
+    if is_naked(data):
+        return data
+    parts: list[bytes] = []
+    jpeg: list[int] = []
+    gone = False
+    for place in isobmff.walk(data):
+        squeezed = place.kind == b"brob"
+        box = data[place.body : place.body + 4] if squeezed else place.kind
+        kind = _KINDS.get(box)
+        if kind in kinds or ("all" in kinds and kind is None and box not in _PICTURE):
+            gone = True
+            continue
+        if box == _JPEG:
+            jpeg.append(len(parts))
+        parts.append(data[place.start : place.end])
+    return b"".join(part for i, part in enumerate(parts) if not (gone and i in jpeg))
 
 
 def _with(data: bytes, kind: bytes, payload: bytes) -> bytes:

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from attacks.metadata import DONORS, MADE, MODEL, EditField, Forge, Strip
+from attacks.recompress_modern import JpegXl
 from bench import containers
 from bench.containers import METADATA_KINDS, jumbf
 from bench.detectors.declared import Declared
 from bench.errors import CodedError, NotApplicable, Unavailable
 from bench.files import cache_folder
 from bench.harness import registry
-from bench.labels import BUNDLES, C2PA, GB45438, IPTC, read_all, write_bundle
+from bench.labels import BUNDLES, C2PA, GB45438, IPTC, ExifSignature, read_all, write_bundle
 from bench.labels.base import Claim
 from bench.media import Media
 
@@ -360,3 +361,37 @@ def test_file_without_a_place_for_metadata_is_left_alone(tools) -> None:
     assert Strip()(bmp, RNG) is bmp
     with pytest.raises(NotApplicable, match="E_NOT_APPLICABLE"):
         Forge()(bmp, RNG)
+
+
+@needs_exiftool
+def test_metadata_of_jpeg_xl_go_by_kind_and_the_picture_stays(tools, tmp_path: Path) -> None:
+    pytest.importorskip("imagecodecs")
+    made = JpegXl()(Media.from_bytes(tools.encode(tools.texture(5))), RNG)
+    labels = (GB45438(), ExifSignature(), C2PA())
+    media = write_bundle(made, labels, Claim())
+    assert [reading.state for reading in read_all(media, labels)] == ["present"] * 3
+    for attack, left in (
+        (Strip(), []),
+        (Strip(kind="xmp"), ["exif", "c2pa"]),
+        (Strip(kind="exif"), ["gb45438", "c2pa"]),
+        (Strip(kind="c2pa"), ["gb45438", "exif"]),
+        (Strip(kind="all", keep=("exif",)), ["exif"]),
+    ):
+        stripped = attack(media, RNG)
+        assert [reading.label for reading in read_all(stripped, labels) if reading.state != "absent"] == left
+        assert np.array_equal(Media(stripped.data, stripped.mime).pixels(), made.pixels())
+        path = tmp_path / "stripped.jxl"
+        path.write_bytes(stripped.data)
+        groups = {key.split(":")[0] for key in listed(tmp_path)["stripped.jxl"]}
+        assert groups & {"XMP", "EXIF", "JUMBF"} == {
+            {"gb45438": "XMP", "exif": "EXIF", "c2pa": "JUMBF"}[name] for name in left
+        }
+    naked = imagecodecs_naked(made)
+    assert Strip()(naked, RNG).data == naked.data
+
+
+def imagecodecs_naked(media: Media) -> Media:
+    """The codestream without its container."""
+    import imagecodecs
+
+    return Media.from_bytes(imagecodecs.jpegxl_encode(media.pixels(), usecontainer=False))
