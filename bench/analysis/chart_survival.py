@@ -71,6 +71,9 @@ def _heat_map(
     notes = ["* simulated channel."] if any(rows.simulated) else []
     notes += ["Orange corner, a / b: a % intact, b % intact or altered (it still declares AI)."] if marked else []
     last = "n: files that carried the label; formats that cannot carry it are left out."
+    texts = {_no_rate(row) for row in cells.values() if np.isnan(_number(row["survived_rate"]))}
+    last += " n/a: the attack does not take the format." if "n/a" in texts else ""
+    last += " no tool: a program or reader is not installed." if "no tool" in texts else ""
     last += " In grey: the bundle, or the provider whose files hold the label so." if any(bundles) else ""
     style.footnote(made, " ".join(notes) + ("\n" if notes else "") + last)
     return made
@@ -113,7 +116,7 @@ def _no_rate(row: dict[str, object] | None) -> str:
     """What stands in a cell without a rate."""
     if row is None:
         return "–"
-    return "n/a" if row["not_applicable"] else "no reader"
+    return "n/a" if row["not_applicable"] else "no tool"
 
 
 def _usual_n(cells: Cells, attacks: list[str], subject: Subject, mime: str) -> int:
