@@ -12,6 +12,7 @@ from attacks.colour import Brightness, Contrast, Gamma, Greyscale, Hue, Palette,
 from attacks.copies import THUMBNAIL, WEB_COPY, ResizeTo
 from attacks.cover import Erase, Pad
 from attacks.geometry import Aspect, Crop, CropArea, Flip, Resize, ResizedCrop
+from attacks.gradient import GradientAttack
 from attacks.metadata import EditField, Forge, Strip
 from attacks.platforms import Platform
 from attacks.recapture import Recapture
@@ -79,6 +80,7 @@ ATTACKS: tuple[Attack, ...] = (
     Platform(),
     SquareAttack(),
     BoundaryAttack(),
+    GradientAttack(),
     Chain(attacks=(Screenshot(), Jpeg(quality=75))),
     WEB_COPY,
     THUMBNAIL,

@@ -16,6 +16,7 @@ from attacks.colour import Brightness, Contrast, Gamma, Greyscale, Hue, Palette,
 from attacks.copies import ResizeTo
 from attacks.cover import Erase, Pad
 from attacks.geometry import FILTERS, PLACES, Aspect, Crop, CropArea, Flip, Resize, ResizedCrop
+from attacks.gradient import GradientAttack
 from attacks.metadata import BLOCKS, MEMBERS, EditField, Forge, Strip
 from attacks.page import DEVICES
 from attacks.platforms import Platform, presets
@@ -86,6 +87,7 @@ CLASSES = (
     Platform,
     SquareAttack,
     BoundaryAttack,
+    GradientAttack,
     Chain,
 )
 NAMES = {kind.__name__: kind for kind in CLASSES}
@@ -152,6 +154,7 @@ SIMPLE = st.one_of(
         for kind in (Screenshot, BrowserScreenshot)
     ),
     st.builds(Screenshot, device=st.sampled_from(list(DEVICES)), dark=st.booleans()),
+    st.builds(GradientAttack, st.just("x"), st.integers(1, 64), st.integers(1, 10_000)),
     st.builds(SquareAttack, st.sampled_from(["spectrum", "file.py:attr"]), st.integers(1, 64), st.integers(1, 100_000)),
     st.builds(BoundaryAttack, st.just("spectrum"), number(-5, 5), st.integers(1, 100_000), number(10, 60)),
     st.builds(Resynthesise, number(0, 0.5), number(0.1, 1), number(0, 2)),
