@@ -52,7 +52,35 @@ def _saved(image: Image.Image, kind: str) -> Media:
 
 
 @settings
-class PngPalette:
+class _Palette:
+    """What both formats share: the settings of the palette, and what they are called."""
+
+    colours: int = 256
+    algorithm: str = "median-cut"
+    dither: bool = True
+
+    axis = "8 − log2 of the number of colours"
+
+    def __post_init__(self) -> None:
+        check_range("colours", self.colours, 2, 256)
+        check_choice("algorithm", self.algorithm, ALGORITHMS)
+
+    @property
+    def severity(self) -> float:
+        """Bits of the index that are missing to 8."""
+        return 8 - math.log2(self.colours)
+
+    @property
+    def channel(self) -> str:
+        """The library."""
+        return f"real:Pillow {package_version('pillow')} Image.quantize"
+
+    def _quantised(self, media: Media) -> Image.Image:
+        return quantised(media.pixels(), self.colours, self.algorithm, self.dither)
+
+
+@settings
+class PngPalette(_Palette):
     """An 8-bit PNG file with a palette.
 
     Attributes:
@@ -61,38 +89,18 @@ class PngPalette:
         dither: Floyd-Steinberg error diffusion instead of the nearest colour.
     """
 
-    colours: int = 256
-    algorithm: str = "median-cut"
-    dither: bool = True
-
-    axis = "8 − log2 of the number of colours"
-
-    def __post_init__(self) -> None:
-        check_range("colours", self.colours, 2, 256)
-        check_choice("algorithm", self.algorithm, ALGORITHMS)
-
     @property
     def family(self) -> str:
         """One curve per algorithm, and without dithering."""
         return curve("png-palette", self, "colours")
 
-    @property
-    def severity(self) -> float:
-        """Bits of the index that are missing to 8."""
-        return 8 - math.log2(self.colours)
-
-    @property
-    def channel(self) -> str:
-        """The library."""
-        return f"real:Pillow {package_version('pillow')} Image.quantize"
-
     def __call__(self, media: Media, rng: np.random.Generator) -> Media:
         """The picture as a new PNG file."""
-        return _saved(quantised(media.pixels(), self.colours, self.algorithm, self.dither), "PNG")
+        return _saved(self._quantised(media), "PNG")
 
 
 @settings
-class Gif:
+class Gif(_Palette):
     """A GIF file of one frame.
 
     Attributes:
@@ -101,31 +109,11 @@ class Gif:
         dither: Floyd-Steinberg error diffusion instead of the nearest colour.
     """
 
-    colours: int = 256
-    algorithm: str = "median-cut"
-    dither: bool = True
-
-    axis = "8 − log2 of the number of colours"
-
-    def __post_init__(self) -> None:
-        check_range("colours", self.colours, 2, 256)
-        check_choice("algorithm", self.algorithm, ALGORITHMS)
-
     @property
     def family(self) -> str:
         """One curve per algorithm, and without dithering."""
         return curve("gif", self, "colours")
 
-    @property
-    def severity(self) -> float:
-        """Bits of the index that are missing to 8."""
-        return 8 - math.log2(self.colours)
-
-    @property
-    def channel(self) -> str:
-        """The library."""
-        return f"real:Pillow {package_version('pillow')} Image.quantize"
-
     def __call__(self, media: Media, rng: np.random.Generator) -> Media:
         """The picture as a new GIF file. Raises ``E_ENCODE`` beyond 65,535 pixels a side."""
-        return _saved(quantised(media.pixels(), self.colours, self.algorithm, self.dither), "GIF")
+        return _saved(self._quantised(media), "GIF")

@@ -56,27 +56,33 @@ def _heat_map(
     rows = rows_for(run, set(survival["attack"]))
     columns = [(subject, mime) for subject, mimes in page for mime in mimes]
     bundles = [named[subject] for subject, _ in page]
-    head, foot = 1.38 + 0.14 * any(bundles), 0.62
     width = max(rows.left() + CELL_W * len(columns) + 0.15, 6.2)
+    keys = ("label", "position", "bundle", "mime", "attack")
+    cells: Cells = {tuple(row[key] for key in keys): row for row in as_rows(survival)}
+    legend = style.wrapped(_legend(cells, columns, any(bundles)), width)
+    head, foot = 1.38 + 0.14 * any(bundles), 0.62 + 0.13 * legend.count("\n")
     made = style.figure(width, head + rows.height() + foot)
     style.heading(
         made, title, "Files whose label reads back intact, %, with the 95 % interval below; native regime, test split."
     )
     axes = style.place(made, rows.left(), head, CELL_W * len(columns), rows.height())
-    keys = ("label", "position", "bundle", "mime", "attack")
-    cells: Cells = {tuple(row[key] for key in keys): row for row in as_rows(survival)}
     marked = _fill(axes, cells, rows.attacks, columns)
     rows.apply(axes, len(columns))
     _column_heads(axes, cells, rows.attacks, columns, named, rows.height())
     notes = ["* simulated channel."] if any(rows.simulated) else []
     notes += ["Orange corner, a / b: a % intact, b % intact or altered (it still declares AI)."] if marked else []
-    last = "n: files that carried the label; formats that cannot carry it are left out."
-    texts = {_no_rate(row) for row in cells.values() if np.isnan(_number(row["survived_rate"]))}
-    last += " n/a: the attack does not take the format." if "n/a" in texts else ""
-    last += " no tool: a program or reader is not installed." if "no tool" in texts else ""
-    last += " In grey: the bundle, or the provider whose files hold the label so." if any(bundles) else ""
-    style.footnote(made, " ".join(notes) + ("\n" if notes else "") + last)
+    style.footnote(made, " ".join(notes) + ("\n" if notes else "") + legend)
     return made
+
+
+def _legend(cells: Cells, columns: list[Column], bundles: bool) -> str:
+    """What the numbers and the cells without one mean."""
+    legend = "n: files that carried the label; formats that cannot carry it are left out."
+    shown = [row for key, row in cells.items() if (key[:3], key[3]) in columns]
+    texts = {_no_rate(row) for row in shown if np.isnan(_number(row["survived_rate"]))}
+    legend += " n/a: the attack does not take the format." if "n/a" in texts else ""
+    legend += " no tool: a program or reader is not installed." if "no tool" in texts else ""
+    return legend + (" In grey: the bundle, or the provider whose files hold the label so." if bundles else "")
 
 
 def _fill(axes: Axes, cells: Cells, attacks: list[str], columns: list[Column]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import textwrap
 import warnings
 from collections.abc import Iterator
 
@@ -103,6 +104,11 @@ def heading(made: Figure, title: str, subtitle: str = "") -> None:
     made.text(0.12 / width, 1 - 0.12 / height, title, fontsize=10.5, fontweight="bold", va="top")
     if subtitle:
         made.text(0.12 / width, 1 - 0.36 / height, subtitle, fontsize=7.5, color=MUTED, va="top", linespacing=1.35)
+
+
+def wrapped(text: str, width: float) -> str:
+    """A line of a footnote broken so that it fits a figure of this width in inches."""
+    return textwrap.fill(text, int(18.5 * (width - 0.24)))
 
 
 def footnote(made: Figure, text: str) -> None:

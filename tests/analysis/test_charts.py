@@ -115,6 +115,14 @@ def test_the_heat_map_shows_rates_what_still_declares_and_simulated_channels(fou
     assert any(" / 100" in word for word in words)
 
 
+def test_no_note_of_the_heat_maps_runs_out_of_the_figure(found):
+    for name, chart in found.items():
+        if name.startswith("label_survival"):
+            chart.figure.canvas.draw()
+            right = chart.figure.bbox.width
+            assert all(text.get_window_extent().x1 <= right for text in chart.figure.texts), name
+
+
 def test_the_heat_map_counts_the_files_that_carried_the_label(found, real):
     survival = real.tables["label_survival"]
     held = survival[survival["not_applicable"] < survival["n"]]

@@ -29,18 +29,11 @@ SMALLEST = 256 * 256
 
 
 @settings
-class DwtDct:
-    """Watermark in the largest coefficient (but the first) of each block of the Haar LL band; no DCT, for all its name.
-
-    It loses bits without any attack, since that largest coefficient may be another one after rounding to 8 bits.
-
-    Attributes:
-        length: bits of the message, 1..256.
-    """
+class _Haar:
+    """What both schemes share: a message in the pixels, as bits."""
 
     length: int = 32
 
-    name = "dwtDct"
     position = "pixels"
     touches_pixels = True
 
@@ -54,6 +47,19 @@ class DwtDct:
     def expected(self, claim: Claim) -> dict[str, str]:
         """The message's first bits."""
         return {"bits": claim.bits(self.length)}
+
+
+@settings
+class DwtDct(_Haar):
+    """Watermark in the largest coefficient (but the first) of each block of the Haar LL band; no DCT, for all its name.
+
+    It loses bits without any attack, since that largest coefficient may be another one after rounding to 8 bits.
+
+    Attributes:
+        length: bits of the message, 1..256.
+    """
+
+    name = "dwtDct"
 
     def write(self, media: Media, claim: Claim) -> Media:
         """The marked picture as a new file; see ``common.write``.
@@ -69,29 +75,14 @@ class DwtDct:
 
 
 @settings
-class DwtDctSvd:
+class DwtDctSvd(_Haar):
     """Watermark in the largest singular value of the DCT of each block of the Haar LL band.
 
     Attributes:
         length: bits of the message, 1..256.
     """
 
-    length: int = 32
-
     name = "dwtDctSvd"
-    position = "pixels"
-    touches_pixels = True
-
-    def __post_init__(self) -> None:
-        common.check_length(self.length)
-
-    def applies(self, mime: str) -> bool:
-        """JPEG, PNG and WebP."""
-        return mime in common.MIMES
-
-    def expected(self, claim: Claim) -> dict[str, str]:
-        """The message's first bits."""
-        return {"bits": claim.bits(self.length)}
 
     def write(self, media: Media, claim: Claim) -> Media:
         """The marked picture as a new file; see ``common.write``.
