@@ -28,10 +28,10 @@ from bench.labels.watermarks import (
     blocks,
     dwt,
     is_watermark,
-    onnx,
     trustmark,
 )
 from bench.media import Media
+from bench.neural import onnx
 
 ALGEBRAIC: tuple[Label, ...] = (DwtDct(), DwtDctSvd(), BlindWatermark())
 algebraic = pytest.mark.parametrize("label", ALGEBRAIC, ids=lambda label: label.name)

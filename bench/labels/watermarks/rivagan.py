@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.labels.base import Claim, Reading
-from bench.labels.watermarks import common, onnx
+from bench.labels.watermarks import common
 from bench.media import Media
+from bench.neural import onnx
 from bench.settings import settings
 
 if TYPE_CHECKING:

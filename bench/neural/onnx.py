@@ -1,9 +1,10 @@
-"""ONNX models of watermarks: one session for each file and process, or a word on what is missing."""
+"""ONNX models: one session for each model and process, or a word on what is missing."""
 
 from __future__ import annotations
 
 import functools
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import weights
@@ -29,15 +30,30 @@ def run(name: str, file: str, *inputs: np.ndarray) -> np.ndarray:
     Raises:
         Unavailable: ``E_PACKAGE_MISSING``, or as ``weights.path``.
     """
-    session = _session(str(weights.path(name, file)), os.getpid())
-    names = [declared.name for declared in session.get_inputs()]
-    output: np.ndarray = session.run(None, dict(zip(names, inputs, strict=True)))[0]
+    return first_output(session(weights.path(name, file)), *inputs)
+
+
+def first_output(opened: Any, *inputs: np.ndarray) -> np.ndarray:
+    """What an open session gives for these inputs, in the order in which the model declares them."""
+    names = [declared.name for declared in opened.get_inputs()]
+    output: np.ndarray = opened.run(None, dict(zip(names, inputs, strict=True)))[0]
     return output
 
 
+def session(model: Path | bytes) -> Any:
+    """An onnxruntime session on the CPU; one for each model and process, since its threads do not survive a fork.
+
+    Args:
+        model: a file, or the serialised model itself.
+
+    Raises:
+        Unavailable: ``E_PACKAGE_MISSING``.
+    """
+    return _session(model if isinstance(model, bytes) else str(model), os.getpid())
+
+
 @functools.lru_cache(maxsize=8)
-def _session(path: str, process: int) -> Any:
-    """A session; one for each process, since its threads do not survive a fork."""
+def _session(model: str | bytes, process: int) -> Any:
     try:
         import onnxruntime
     except ImportError:
@@ -48,4 +64,4 @@ def _session(path: str, process: int) -> Any:
     options.log_severity_level = 3
     # Workers of a run ask for one thread in the usual way, which onnxruntime itself does not look at.
     options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or 0)
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
