@@ -25,6 +25,7 @@ from bench.analysis.frames import (
     detector_names,
     in_order,
     ok_values,
+    outcomes,
     regime_names,
     scored,
 )
@@ -115,8 +116,7 @@ def detector_errors(run: Run, frozen: pd.DataFrame | None = None) -> pd.DataFram
         "regime": regime,
         "value": test["value"].to_numpy(float),
         "ok": ok_values(test),
-        # A status this version does not know, or a NaN called ok, is a failure.
-        "status": np.where(ok_values(test), 0, _status(test["status"])),
+        "status": outcomes(test),
     }
     prepared = {}
     for i, name in enumerate(detectors):
@@ -149,11 +149,6 @@ def detector_errors(run: Run, frozen: pd.DataFrame | None = None) -> pd.DataFram
 def _empty() -> pd.DataFrame:
     text = {"detector", "regime", "attack", "attack_family", "source", "threshold_kind", "note"}
     return pd.DataFrame({name: pd.Series(dtype=object if name in text else float) for name in COLUMNS})
-
-
-def _status(status: pd.Series) -> Codes:
-    found = codes(status, ("ok", "abstain", "error", "unavailable", "not_applicable"))
-    return np.where(found <= 0, 2, np.minimum(found, 3))
 
 
 def _table(detector: _Detector, frozen: pd.DataFrame, ranking: dict[str, Floats], regimes: list[str]) -> pd.DataFrame:

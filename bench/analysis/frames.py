@@ -92,17 +92,20 @@ def beside_views(frame: pd.DataFrame, views: pd.DataFrame, columns: Sequence[str
     return joined
 
 
-def scored(run: Run) -> pd.DataFrame:
-    """Every score beside its view, without views whose labels were not written for the detectors.
+def scored_views(run: Run) -> pd.DataFrame:
+    """The views that detectors judge: human files without labels, AI files as a provider would ship them.
 
-    Detectors judge human files without labels and AI files as a provider would ship them (the first bundle); views of
-    other bundles belong to the readers of those labels.
+    AI files carry the first bundle there; views of other bundles belong to the readers of those labels.
     """
     views, bundles = run.views, run.header.get("bundles") or ["metadata"]
     wanted = np.where(views["truth"].eq("human"), "none", bundles[0])
-    views = views[views["bundle"].to_numpy(object) == wanted]
+    return views[views["bundle"].to_numpy(object) == wanted]
+
+
+def scored(run: Run, columns: Sequence[str] = SCORED) -> pd.DataFrame:
+    """Every score beside these columns of its view, without views whose labels were not written for the detectors."""
     # Only what the tables use: copying texts is most of the work here.
-    return beside_views(run.scores[["key", "detector", "value", "status"]], views, SCORED)
+    return beside_views(run.scores[["key", "detector", "value", "status"]], scored_views(run), columns)
 
 
 def detector_names(run: Run) -> list[str]:
@@ -154,3 +157,12 @@ def readings_of(run: Run, watermarks: bool) -> pd.DataFrame:
 def ok_values(frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Which scores can be used: status ok and a number (a NaN is a failure, never a verdict)."""
     return frame["status"].eq("ok").to_numpy(bool) & frame["value"].notna().to_numpy(bool)
+
+
+def outcomes(frame: pd.DataFrame) -> Codes:
+    """How each score ended: 0 ok, 1 abstain, 2 error, 3 unavailable, or an attack that does not apply to the file.
+
+    A status this version does not know, or a NaN called ok, is a failure.
+    """
+    found = codes(frame["status"], ("ok", "abstain", "error", "unavailable", "not_applicable"))
+    return np.where(ok_values(frame), 0, np.where(found <= 0, 2, np.minimum(found, 3)))
