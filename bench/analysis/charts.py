@@ -12,6 +12,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.analysis import style
+from bench.analysis.chart_edited import edited_charts
+from bench.analysis.chart_policy import policy_charts
 from bench.analysis.chart_roc import roc_charts
 from bench.analysis.chart_severity import severity_charts
 from bench.analysis.chart_survival import survival_charts
@@ -21,9 +23,9 @@ from bench.files import write_whole
 from bench.records import Run
 
 #: Kinds of chart, in the order of the report.
-CHARTS = ("label_survival", "watermark_survival", "severity", "roc")
+CHARTS = ("label_survival", "watermark_survival", "severity", "roc", "edited_by_area", "policy")
 #: Tables that charts are drawn from.
-NEEDED = ("label_survival", "watermark_survival", "thresholds", "detector_errors")
+NEEDED = ("label_survival", "watermark_survival", "thresholds", "detector_errors", "edited_by_area", "policy")
 FORMATS = ("svg", "png", "pdf")
 
 
@@ -79,6 +81,10 @@ def draw(run: Run, tables: Mapping[str, pd.DataFrame], only: Sequence[str] | Non
     for kind, makers in (("severity", severity_charts), ("roc", roc_charts)):
         if kind in wanted:
             for detector, made in makers(run, frozen, errors):
+                yield Chart(kind, file_name(kind, detector), detector, made)
+    for kind, drawn in (("edited_by_area", edited_charts), ("policy", policy_charts)):
+        if kind in wanted:
+            for detector, made in drawn(run, frozen, tables[kind]):
                 yield Chart(kind, file_name(kind, detector), detector, made)
 
 

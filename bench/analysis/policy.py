@@ -59,7 +59,7 @@ COLUMNS = [
     "detector", "regime", "attack", "attack_family", "severity", "truth", "alpha", "threshold", "threshold_kind",
     "declaration_rate", "n", *VERDICTS,
     *(f"{verdict}_{end}" for verdict in VERDICTS for end in ("rate", "low", "high")),
-    "forged", "unavailable", "note",
+    "noticed", "noticed_rate", "noticed_low", "noticed_high", "forged", "unavailable", "note",
 ]  # fmt: skip
 
 Bools = npt.NDArray[np.bool_]
@@ -99,7 +99,8 @@ def policy(run: Run, declaration_rate: float = DECLARATION_RATE, counts: pd.Data
     rows. Counts are of files; a share ``declaration_rate`` of the AI and AI-edited files without a verified label is
     counted as ``declared``, as an expectation and not by drawing lots, so counts need not be whole. People declare
     nothing about work of their own. Rates are shares of ``n``; their ends are those of the rate that was measured,
-    scaled like the rate itself. ``forged`` counts human files shown as ``confirmed`` that were not before the attack.
+    scaled like the rate itself. ``noticed`` is every file with a notice: right for AI and wrong for human ones.
+    ``forged`` counts human files shown as ``confirmed`` that were not before the attack.
 
     Args:
         run: the records.
@@ -124,6 +125,11 @@ def policy(run: Run, declaration_rate: float = DECLARATION_RATE, counts: pd.Data
             table[verdict] = (1 - rate) * counted[of]
         for end, values in (("rate", share), ("low", low), ("high", high)):
             table[f"{verdict}_{end}"] = values
+    silent = counted["unlabelled"] + counted["unknown"]
+    low, high = interval(np.where(shown, silent, 0), n)
+    table["noticed"] = n - (1 - rate) * silent
+    for end, share in (("rate", silent / np.maximum(n, 1)), ("low", high), ("high", low)):
+        table[f"noticed_{end}"] = np.where(shown, 1 - (1 - rate) * share, np.nan)
     table["declaration_rate"] = rate
     return table[COLUMNS]
 

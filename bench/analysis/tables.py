@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
-from bench.analysis import detection, grid, survival, watermarks
+from bench.analysis import detection, edited, grid, policy, survival, watermarks
 from bench.analysis.thresholds import thresholds
 from bench.errors import unknown
 from bench.records import Run
@@ -18,6 +18,8 @@ TABLES: dict[str, Callable[[Run], pd.DataFrame]] = {
     "label_false_positives": survival.label_false_positives,
     "watermark_survival": watermarks.watermark_survival,
     "detector_errors": detection.detector_errors,
+    "edited_by_area": edited.edited_by_area,
+    "policy": policy.policy,
     "thresholds": thresholds,
     "coverage": grid.coverage,
     "failures": grid.failures,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from bench.analysis.detection import MIN_N
-from bench.analysis.frames import as_rows, attack_frame
 from bench.analysis.policy import COUNTED, NO_DETECTOR, REGIME, is_fallback
 from bench.analysis.stats import Floats, interval
 from bench.analysis.thresholds import main_threshold
@@ -64,10 +64,12 @@ class _Range:
         return _Range(self.value + other.value, self.low + other.low, self.high + other.high)
 
     def part_of_sum(self, other: _Range) -> _Range:
-        """``self / (self + other)``, which rises with the one and falls with the other; NaN where both may be 0."""
-        with np.errstate(invalid="ignore"):
-            value = self.value / (self.value + other.value)
-            return _Range(value, self.low / (self.low + other.high), self.high / (self.high + other.low))
+        """``self / (self + other)``, which rises with the one and falls with the other; blank where both are 0."""
+        none = self.value + other.value == 0
+        ends = ((self.value, other.value), (self.low, other.high), (self.high, other.low))
+        # Where nothing is there at best either, the share is 0, not 0 / 0.
+        shares = (np.where(none, np.nan, a / np.where(a > 0, a + b, 1)) for a, b in ends)
+        return _Range(*shares)
 
 
 def expected(counts: pd.DataFrame, traffic: Traffic) -> pd.DataFrame:
@@ -116,8 +118,9 @@ def expected(counts: pd.DataFrame, traffic: Traffic) -> pd.DataFrame:
     return table[COLUMNS]
 
 
-def chosen_thresholds(run: Run, frozen: pd.DataFrame, counts: pd.DataFrame, names: list[str], alpha: float | None
-                      ) -> pd.DataFrame:  # fmt: skip
+def at_chosen_thresholds(
+    run: Run, frozen: pd.DataFrame, counts: pd.DataFrame, names: Sequence[str], alpha: float | None
+) -> pd.DataFrame:
     """The rows of ``verdict_counts`` of the detectors asked for, each at one threshold.
 
     Args:
@@ -172,8 +175,3 @@ def caption(run: Run, traffic: Traffic) -> str:
         "hours a day. precision: the share of the queue that is AI. Ends of intervals join the ends of the rates' "
         "95 % intervals, so sums and precision are wider than 95 %. AI-edited posts are not counted."
     )
-
-
-def attacks_in_order(run: Run) -> list[str]:
-    """The names of a run's attacks."""
-    return [str(row["attack"]) for row in as_rows(attack_frame(run))]
