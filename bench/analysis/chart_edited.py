@@ -48,10 +48,10 @@ def _cells(run: Run, rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     out = []
     for regime in regime_names(run):
         mine = rows[rows["regime"].eq(regime)]
-        judged = mine[mine["area"].eq(POOLED) & mine["rate"].notna()]
+        judged = mine[mine["area"].eq(POOLED) & mine["flagged_rate"].notna()]
         clean = judged["attack"].isin(clean_attacks(run))
         picked = judged[clean]["attack"].tolist()[:1]
-        picked += judged[~clean].sort_values("rate", kind="stable")["attack"].tolist()[:1]
+        picked += judged[~clean].sort_values("flagged_rate", kind="stable")["attack"].tolist()[:1]
         out += [(f"{regime}: {attack}", mine[mine["attack"].eq(attack)]) for attack in picked]
     return out
 
@@ -68,7 +68,7 @@ def _figure(title: str, choice: Choice, cells: list[tuple[str, pd.DataFrame]]) -
         column = i % across
         axes = style.place(made, left + column * (panel_w + gap), head + (i // across) * block_h, panel_w, panel_h)
         _panel(axes, rows)
-        axes.set_title(style.short(name, int(15 * panel_w)))
+        axes.set_title(style.short(name, int(12 * panel_w)))
         axes.tick_params(axis="y", labelleft=column == 0, length=0)
         if column == 0:
             axes.set_ylabel("flagged, %")
@@ -98,19 +98,21 @@ def _panel(axes: Axes, rows: pd.DataFrame) -> None:
     for stem, _, colour, dashes in LINES:
         rate = "ai_rate" if stem == "ai" else "fpr"
         if not np.isnan(pooled[rate]):
-            axes.axhspan(100 * pooled[f"{stem}_low"], 100 * pooled[f"{stem}_high"], color=colour, alpha=0.1, linewidth=0)
+            axes.axhspan(
+                100 * pooled[f"{stem}_low"], 100 * pooled[f"{stem}_high"], color=colour, alpha=0.1, linewidth=0
+            )
             axes.axhline(100 * pooled[rate], color=colour, linewidth=1.2, linestyle=dashes)
     for i in shown:
         row = by_area.get(PLACES[i])
-        if row is None or np.isnan(row["rate"]):
+        if row is None or np.isnan(row["flagged_rate"]):
             said = f"n {0 if row is None else row['n']}"
             axes.text(i, 50, said, fontsize=6.5, color=style.MUTED, ha="center", va="center",
                       bbox={"facecolor": style.PAPER, "edgecolor": "none", "pad": 1, "alpha": 0.8})  # fmt: skip
             continue
-        rate, low, high = (100 * row[name] for name in ("rate", "low", "high"))
+        rate, low, high = (100 * row[name] for name in ("flagged_rate", "flagged_low", "flagged_high"))
         axes.errorbar(
-            i, rate, yerr=[[rate - low], [high - rate]], color=style.BLUE, linewidth=1.1, capsize=2,
-            marker="s" if i == 0 else "o", markersize=4,
+            i, rate, yerr=[[rate - low], [high - rate]], color=style.BLUE, linewidth=1.1, capsize=2, marker="o",
+            markersize=4,
         )  # fmt: skip
     axes.axvline(0.5, color=style.FAINT, linewidth=0.8)
     axes.set_xlim(-0.5, shown[-1] + 0.5)

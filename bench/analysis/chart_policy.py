@@ -1,8 +1,9 @@
-"""What a platform would show before and after each attack: shares of AI and of human files per verdict, side by side."""
+"""What a platform would show before and after each attack: AI and human files per verdict, side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,8 +14,8 @@ from bench.analysis import style
 from bench.analysis.detection import MIN_N
 from bench.analysis.frames import as_rows
 from bench.analysis.heat import Rows, range_text, rows_for
-from bench.analysis.policy import NO_DETECTOR, VERDICTS
-from bench.analysis.thresholds import Choice, at_threshold, main_threshold
+from bench.analysis.policy import NO_DETECTOR, VERDICTS, at_main_threshold
+from bench.analysis.thresholds import Choice
 from bench.analysis.wording import whole
 from bench.records import Run
 
@@ -28,14 +29,6 @@ COLOURS = dict(zip(VERDICTS, (style.BLUE, style.SKY, style.ORANGE, "#e3e7eb", "#
 
 #: Truth -> heading of its panel, and of the column of figures beside it.
 PANELS = {"ai": ("AI files", "no notice, %"), "human": ("Human files", "wrongly\nnoticed, %")}
-
-
-def at_main_threshold(table: pd.DataFrame, frozen: pd.DataFrame, detector: str) -> tuple[pd.DataFrame, Choice]:
-    """The rows of a fallback at the threshold that charts use."""
-    if detector == NO_DETECTOR:
-        return table[table["detector"].eq(detector)], Choice(NO_DETECTOR, None, "")
-    choice = main_threshold(frozen, detector)
-    return at_threshold(table, detector, choice), choice
 
 
 def policy_charts(run: Run, frozen: pd.DataFrame, table: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
@@ -52,7 +45,7 @@ def policy_charts(run: Run, frozen: pd.DataFrame, table: pd.DataFrame) -> Iterat
 
 def _figure(run: Run, title: str, choice: Choice, rows: pd.DataFrame) -> Figure:
     names = rows_for(run, rows["attack"].unique().tolist())
-    left, head, foot, beside, gap = names.left() + 0.05, 1.22, 0.62, 0.72, 0.1
+    left, head, foot, beside, gap = names.left() + 0.05, 1.14, 0.82, 0.72, 0.1
     width = max((style.COLUMN - left - 0.1 - gap) / 2 - beside, 1.2)
     total = left + 2 * (width + beside) + gap + 0.1
     height = ROW_H * len(names.attacks)
@@ -63,7 +56,7 @@ def _figure(run: Run, title: str, choice: Choice, rows: pd.DataFrame) -> Figure:
         axes = style.place(made, left + i * (width + beside + gap), head, width, height)
         _panel(axes, names, rows[rows["truth"].eq(truth)], truth, show_names=i == 0)
     shown = [verdict for verdict in VERDICTS if (rows[verdict] > 0).any()]
-    look = {"edgecolor": style.MUTED, "linewidth": 0.5}
+    look: dict[str, Any] = {"edgecolor": style.MUTED, "linewidth": 0.5}
     handles = [Patch(facecolor=COLOURS[v], hatch="////" if v == "unknown" else "", label=v, **look) for v in shown]
     made.legend(
         handles=handles, loc="upper left", bbox_to_anchor=(0.12 / total, 1 - 0.6 / (head + height + foot)),
@@ -98,13 +91,15 @@ def _panel(axes: Axes, names: Rows, rows: pd.DataFrame, truth: str, show_names: 
         start = 0.0
         for verdict in VERDICTS:
             share = 100 * row[f"{verdict}_rate"]
-            look = {"hatch": "////", "edgecolor": style.MUTED, "linewidth": 0.4} if verdict == "unknown" else {}
+            look: dict[str, Any] = (
+                {"hatch": "////", "edgecolor": style.MUTED, "linewidth": 0.4} if verdict == "unknown" else {}
+            )
             axes.barh(y + 0.5, share, left=start, height=0.72, color=COLOURS[verdict], **look)
             start += share
         _outcome(axes, y + 0.5, row, truth)
 
 
-def _outcome(axes: Axes, y: float, row: dict[str, float], truth: str) -> None:
+def _outcome(axes: Axes, y: float, row: dict[str, Any], truth: str) -> None:
     """The interval of all that gets a notice, at its end of the bar; beside it the figure of what goes wrong."""
     noticed, low, high = (row[f"noticed_{end}"] for end in ("rate", "low", "high"))
     axes.plot((100 * low, 100 * high), (y, y), color=style.INK, linewidth=0.8, marker="|", markersize=3.5, zorder=4,

@@ -31,7 +31,7 @@ AREAS = ("0-5", "5-10", "10-25", "25-50", ">50", "unknown")
 
 COLUMNS = [
     "detector", "regime", "attack", "attack_family", "severity", "area", "alpha", "threshold", "threshold_kind",
-    "n", "flagged", "rate", "low", "high", "n_ai", "ai_rate", "ai_low", "ai_high",
+    "n", "flagged", "flagged_rate", "flagged_low", "flagged_high", "n_ai", "ai_rate", "ai_low", "ai_high",
     "n_human", "fpr", "fpr_low", "fpr_high", "abstain", "error", "unavailable", "note",
 ]  # fmt: skip
 
@@ -116,7 +116,7 @@ def _table(counted: list[Codes], flagged: Codes, refused: bool) -> pd.DataFrame:
     at, area = np.nonzero((n + unavailable)[:, areas])
     table = pd.DataFrame({"_attack": at, "_area": area, "area": np.array(CLASSES, object)[area], "n": n[at, area]})
     table["flagged"] = np.where(refused, np.nan, flagged[at, area])
-    for name, values in zip(("rate", "low", "high"), rates, strict=True):
+    for name, values in zip(("flagged_rate", "flagged_low", "flagged_high"), rates, strict=True):
         table[name] = values[at, area]
     for total, names in (("ai", ("ai_rate", "ai_low", "ai_high")), ("human", ("fpr", "fpr_low", "fpr_high"))):
         beside = CLASSES.index(total)

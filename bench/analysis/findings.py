@@ -8,21 +8,26 @@ import pandas as pd
 
 from bench.analysis.findings_detectors import detector_findings, threshold_findings
 from bench.analysis.findings_labels import label_findings
+from bench.analysis.findings_policy import policy_findings
 from bench.analysis.findings_watermarks import watermark_findings
 from bench.analysis.wording import Finding, Say
 from bench.records import Run
 
 
 def findings(run: Run, tables: Mapping[str, pd.DataFrame], say: Say) -> list[Finding]:
-    """Everything worth a sentence: cautions first, then labels, watermarks, detectors (most misses first), and gaps."""
+    """Everything worth a sentence, cautions first.
+
+    Then labels, watermarks, detectors (most misses first), what a platform would show, and gaps.
+    """
     found = [
         *label_findings(run, tables["label_survival"], tables["label_false_positives"], say),
         *watermark_findings(run, tables["watermark_survival"], say),
         *detector_findings(run, tables["thresholds"], tables["detector_errors"], say),
+        *policy_findings(run, tables["thresholds"], tables["policy"], say),
         *threshold_findings(tables["thresholds"], say),
         *_gaps(tables["coverage"], say),
     ]
-    order = ("warning", "label", "watermark", "detector", "gap")
+    order = ("warning", "label", "watermark", "detector", "policy", "gap")
     return sorted(found, key=lambda finding: order.index(finding.kind))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis.detection import BASELINE, MIN_N
-from bench.analysis.frames import POOLED, as_rows, clean_attacks, detector_names, regime_names
+from bench.analysis.frames import POOLED, as_rows, clean_attacks, detector_names
 from bench.analysis.thresholds import Choice, at_threshold, main_threshold
 from bench.analysis.wording import Finding, Say, rate_text
 from bench.records import Run
@@ -21,19 +21,26 @@ BIAS_MARGIN = 0.05
 BASELINE_SEPARATES = 0.6
 
 
+def no_better_than_headers(run: Run, errors: pd.DataFrame) -> list[dict[str, Any]]:
+    """The unattacked rows of ``detector_errors`` where the header baseline separates about as well as the detector.
+
+    One row per detector and regime, detectors that read files but no pixels left out.
+    """
+    reads = {d["name"]: d.get("reads", "") for d in run.header.get("detectors", [])}
+    rows = errors[errors["source"].eq(POOLED) & errors["attack"].isin(clean_attacks(run))]
+    rows = rows.drop_duplicates(["detector", "regime"])
+    rows = rows[rows["header_auc"] >= rows["auc"] - BIAS_MARGIN]
+    return [row for row in as_rows(rows) if row["detector"] != BASELINE and reads.get(row["detector"]) != "file"]
+
+
 def detector_findings(run: Run, frozen: pd.DataFrame, errors: pd.DataFrame, say: Say) -> Iterator[Finding]:
     """Cautions about formats and drifting thresholds, then errors on clean files and at worst."""
-    reads = {d["name"]: d.get("reads", "") for d in run.header.get("detectors", [])}
     clean, pooled = clean_attacks(run), errors[errors["source"].eq(POOLED)]
     ranked: list[tuple[float, Finding]] = []
+    yield from (_bias(row, say) for row in no_better_than_headers(run, errors))
     for name in detector_names(run):
         if name == BASELINE:
             continue
-        mine = pooled[pooled["detector"].eq(name)]
-        for regime in regime_names(run):
-            unattacked = as_rows(mine[mine["regime"].eq(regime) & mine["attack"].isin(clean)][:1])
-            if unattacked and reads.get(name) != "file":
-                yield from _bias(unattacked[0], say)
         choice = main_threshold(frozen, name)
         rows = frozen[frozen["detector"].eq(name)]
         calibration = dict(zip(rows["regime"], rows["n_calibration"], strict=True))
@@ -41,14 +48,12 @@ def detector_findings(run: Run, frozen: pd.DataFrame, errors: pd.DataFrame, say:
     yield from (finding for _, finding in sorted(ranked, key=lambda pair: -pair[0]))
 
 
-def _bias(row: dict[str, Any], say: Say) -> Iterator[Finding]:
+def _bias(row: dict[str, Any], say: Say) -> Finding:
     """The caution about formats, where the baseline separates about as well as the detector."""
-    if np.isnan(row["auc"]) or np.isnan(row["header_auc"]) or row["header_auc"] < row["auc"] - BIAS_MARGIN:
-        return
     key = "bias" if row["header_auc"] >= BASELINE_SEPARATES else "guessing"
     auc = f"{row['auc']:.2f} [{row['auc_low']:.2f}, {row['auc_high']:.2f}]"
     names = {name: row[name] for name in ("detector", "regime", "n_human", "n_ai")}
-    yield Finding("warning", say(key, auc=auc, header=f"{row['header_auc']:.2f}", **names), "detectors")
+    return Finding("warning", say(key, auc=auc, header=f"{row['header_auc']:.2f}", **names), "detectors")
 
 
 def _errors_of(

@@ -99,7 +99,8 @@ def scored_views(run: Run) -> pd.DataFrame:
     """
     views, bundles = run.views, run.header.get("bundles") or ["metadata"]
     wanted = np.where(views["truth"].eq("human"), "none", bundles[0])
-    return views[views["bundle"].to_numpy(object) == wanted]
+    kept: pd.DataFrame = views[views["bundle"].to_numpy(object) == wanted]
+    return kept
 
 
 def scored(run: Run, columns: Sequence[str] = SCORED) -> pd.DataFrame:

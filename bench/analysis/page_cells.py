@@ -79,10 +79,10 @@ def rate_cells(rows: list[dict[str, Any]], rate: str, stem: str = "") -> list[Ce
     return out
 
 
-def rate_of_cells(rows: list[dict[str, Any]], rate: str, n: str, say: Say) -> list[Cell]:
+def rate_of_cells(rows: list[dict[str, Any]], rate: str, n: str, say: Say, stem: str = "") -> list[Cell]:
     """``65 % [54, 75] of 60``; where there is no rate, the number of files alone."""
     out = []
-    for row, cell in zip(rows, rate_cells(rows, rate), strict=True):
+    for row, cell in zip(rows, rate_cells(rows, rate, stem), strict=True):
         if cell.text:
             out.append(Cell(say("rate_of", rate=cell.text, n=row[n]), cell.bar))
         else:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.analysis.findings_detectors import no_better_than_headers
 from bench.analysis.frames import MACRO, POOLED, as_rows, attack_frame, carrier, clean_attacks
 from bench.analysis.page_cells import (
     Cell,
@@ -119,12 +120,14 @@ def detector_tables(
     main = main.drop_duplicates(["regime", "attack", "source"])
     how = threshold_text(choice, say) if choice.kind else say("no_threshold", why=choice.note).rstrip(".")
     stars = simulated_attacks(attack_frame(run))
+    doubted = no_better_than_headers(run, errors)
     shown, more = [], []
     for regime in regimes:
         mine = main[main["regime"].eq(regime)]
         pooled = as_rows(mine[mine["source"].eq(POOLED)])
         if pooled:
             caption = say("regime_table", regime=regime, threshold=how)
+            caption += "".join(f". {baseline_text(row, say)}" for row in doubted if row["regime"] == regime)
             shown.append(
                 make_table(caption, [(Head(say("col_attack"), False), attack_cells(pooled, stars)), *_of(pooled, say)])
             )
@@ -143,6 +146,11 @@ def detector_tables(
             caption = f"{say('other_thresholds')}: {regime}"
             more.append(make_table(caption, [*first, *_of(rest, say)], folded=True))
     return shown, [table for table in more if table.rows]
+
+
+def baseline_text(row: dict[str, Any], say: Say) -> str:
+    """The doubt that a caption casts on a detector that the header baseline matches."""
+    return say("baseline_note", header=f"{row['header_auc']:.2f}", auc=f"{row['auc']:.2f}")
 
 
 def _of(rows: list[dict[str, Any]], say: Say) -> list[tuple[Head, list[Cell]]]:

@@ -128,8 +128,9 @@ def render_tables(run_folder: Path, form: str = "csv", only: Sequence[str] | Non
     from bench.analysis import render, tables
 
     run = load(run_folder)
-    made = tables.make(run, only)
-    return {name: render.render(table, form, tables.caption(run, name)) for name, table in made.items()}
+    made = tables.make(run, only and [*only, "detector_errors"])
+    wanted = {name: table for name, table in made.items() if only is None or name in only}
+    return {name: render.render(table, form, tables.caption(run, name, made)) for name, table in wanted.items()}
 
 
 def write_table(run_folder: Path, name: str, form: str, text: str) -> Path:

@@ -1,9 +1,9 @@
 """What a platform would show: the verdicts of China's 2025 Labelling Measures, from readings, declarations and scores.
 
-The Measures for Labelling AI-Generated Synthetic Content (人工智能生成合成内容标识办法, in force 2025-09-01), article 6, have
-a platform look at a post in this order and put a notice beside it: the file's metadata holds an implicit label
-(``confirmed``); it holds none, but the user declares the content as generated (``declared``); neither, but the platform
-finds other traces of generation (``suspected``). What is left gets no notice (``unlabelled``).
+The Measures for Labelling AI-Generated Synthetic Content (人工智能生成合成内容标识办法) are in force since 2025-09-01.
+Their article 6 has a platform look at a post in this order and put a notice beside it: the file's metadata holds an
+implicit label (``confirmed``); it holds none, but the user declares the content as generated (``declared``); neither,
+but the platform finds other traces of generation (``suspected``). What is left gets no notice (``unlabelled``).
 
 Here a label is verified where a reading declares AI and is not ``broken``. Traces are what is left of a damaged label
 (``broken``, ``residue``) and a detector's flag at its frozen threshold. Watermarks and visible marks are no part of it:
@@ -38,7 +38,7 @@ from bench.analysis.frames import (
     scored_views,
 )
 from bench.analysis.stats import Floats, interval
-from bench.analysis.thresholds import thresholds
+from bench.analysis.thresholds import Choice, at_threshold, main_threshold, thresholds
 from bench.records import Run
 
 #: What a post can be shown as, then files that nobody could judge.
@@ -88,8 +88,7 @@ class _Evidence:
 
 def is_fallback(run: Run, detector: str) -> bool:
     """Whether a platform would ask this detector for traces: not one that reads only labels or headers."""
-    described = {d["name"]: d.get("reads", "") for d in run.header.get("detectors", [])}
-    return described.get(detector, "") != "file"
+    return all(d["name"] != detector or d.get("reads") != "file" for d in run.header.get("detectors", []))
 
 
 def policy(run: Run, declaration_rate: float = DECLARATION_RATE, counts: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -169,6 +168,14 @@ def verdict_counts(run: Run) -> pd.DataFrame:
     floats = {"severity", "alpha", "threshold"}
     kinds = {name: object if name in text else float if name in floats else "int64" for name in kept}
     return table[kept].astype(kinds)
+
+
+def at_main_threshold(table: pd.DataFrame, frozen: pd.DataFrame, detector: str) -> tuple[pd.DataFrame, Choice]:
+    """The rows of a fallback at the threshold that charts and the report use, and how it was set."""
+    if detector == NO_DETECTOR:
+        return table[table["detector"].eq(detector)], Choice(NO_DETECTOR, None, "")
+    choice = main_threshold(frozen, detector)
+    return at_threshold(table, detector, choice), choice
 
 
 def _evidence(run: Run) -> _Evidence:

@@ -14,14 +14,16 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from bench.analysis import page_tables, style
+from bench.analysis import page_policy, page_tables, style
 from bench.analysis.charts import CHARTS, Chart, draw
 from bench.analysis.detection import MIN_N
 from bench.analysis.findings import findings
 from bench.analysis.frames import attack_frame, detector_names, regime_names, watermark_names
 from bench.analysis.inline import inline_svg
 from bench.analysis.page_cells import Table, simulated_attacks
+from bench.analysis.page_edited import edited_table
 from bench.analysis.text import speaker
+from bench.analysis.thresholds import main_threshold
 from bench.analysis.watermarks import FPR_NOMINAL
 from bench.analysis.wording import Say, whole
 from bench.files import write_whole
@@ -113,6 +115,7 @@ def build(run: Run, tables: Mapping[str, pd.DataFrame], drawings: Sequence[Drawi
             watermark_charts=[svg for _, svg in by_kind["watermark_survival"]],
             watermark_table=page_tables.watermark_table(tables["watermark_survival"], simulated_attacks(attacks), say),
             detectors=_detector_parts(run, tables, by_kind, say),
+            policy_parts=page_policy.policy_parts(tables, by_kind["policy"], simulated_attacks(attacks), say),
             threshold_table=page_tables.threshold_table(tables["thresholds"], say),
             coverage_table=page_tables.coverage_table(tables["coverage"], say),
             failure_table=page_tables.failure_table(tables["failures"], say),
@@ -206,6 +209,11 @@ def _detector_parts(
         shown, more = page_tables.detector_tables(
             errors[errors["detector"].eq(name)], tables["thresholds"], name, regime_names(run), run, say
         )
-        drawings = [svg for kind in ("severity", "roc") for subject, svg in charts[kind] if subject == name]
+        choice, stars = main_threshold(tables["thresholds"], name), simulated_attacks(attack_frame(run))
+        edited = edited_table(tables["edited_by_area"], name, choice, stars, say)
+        more += [edited] if edited.rows else []
+        drawings = [
+            svg for kind in ("severity", "roc", "edited_by_area") for subject, svg in charts[kind] if subject == name
+        ]
         parts.append(DetectorPart(name, facts, drawings, shown, more))
     return parts

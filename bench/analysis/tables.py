@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
 from bench.analysis import detection, edited, grid, policy, survival, watermarks
+from bench.analysis.findings_detectors import no_better_than_headers
 from bench.analysis.thresholds import thresholds
 from bench.errors import unknown
 from bench.records import Run
@@ -38,15 +39,28 @@ def make(run: Run, only: Sequence[str] | None = None) -> dict[str, pd.DataFrame]
     return {name: make_one(run) for name, make_one in TABLES.items() if only is None or name in only}
 
 
-def caption(run: Run, name: str) -> str:
-    """What a printed table has to say about itself: what it is over, and what it was made with."""
+def caption(run: Run, name: str, made: Mapping[str, pd.DataFrame]) -> str:
+    """What a printed table has to say about itself: what it is over, what it was made with, and what casts doubt on it.
+
+    Tables of detectors say which of them the header baseline matches.
+
+    Args:
+        run: the records.
+        name: of the table.
+        made: the tables there are; the doubts come from ``detector_errors``.
+    """
     header = run.header
-    what = (TABLES[name].__doc__ or "").split("\n", 1)[0].rstrip(".")
+    what = (TABLES[name].__doc__ or "").split("\n", 1)[0].rstrip(".").replace("``", "")
     over = {"label_survival": "native regime, test split", "label_states": "native regime, test split"}
     over["label_false_positives"] = over["watermark_survival"] = over["label_states"]
     over["detector_errors"] = (
         "test split; thresholds frozen on clean human files of the calibration split "
         f"(FPR at most {' and '.join(f'{100 * a:g} %' for a in header.get('alphas', []))})"
+    )
+    over["edited_by_area"] = over["detector_errors"]
+    over["policy"] = (
+        f"native regime, {over['detector_errors']}; {100 * policy.DECLARATION_RATE:g} % of the authors of AI files "
+        "without a verified label declare them, an assumption"
     )
     over["coverage"] = "test split"
     dataset = header.get("dataset", {})
@@ -56,4 +70,9 @@ def caption(run: Run, name: str) -> str:
         f"seed {header.get('seed', '?')}",
         f"washtest {header.get('washtest', '?')}",
     ]
-    return "; ".join([what, *([over[name]] if name in over else []), *facts]) + "."
+    text = "; ".join([what, *([over[name]] if name in over else []), *facts]) + "."
+    doubted = no_better_than_headers(run, made["detector_errors"]) if "detector" in made[name] else []
+    if not doubted:
+        return text
+    told = (f"{r['detector']} ({r['regime']}, AUC {r['auc']:.2f} against {r['header_auc']:.2f})" for r in doubted)
+    return f"{text} Caution: on untouched files a baseline that sees no pixels does about as well as {', '.join(told)}."

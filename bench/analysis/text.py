@@ -16,6 +16,7 @@ EN = {
     "nav_labels": "Labels",
     "nav_watermarks": "Watermarks",
     "nav_detectors": "Detectors",
+    "nav_policy": "Platform",
     "nav_thresholds": "Thresholds",
     "nav_coverage": "Coverage and failures",
     "nav_method": "Method and evidence",
@@ -49,6 +50,7 @@ EN = {
     "kind_label": "Label",
     "kind_watermark": "Watermark",
     "kind_detector": "Detector",
+    "kind_policy": "Platform",
     "kind_gap": "Gap",
     "bias": "{detector} may be reading file formats, not pictures ({regime}): a baseline that sees no pixels reaches "
     "AUC {header}, {detector} {auc} on {n_human} human and {n_ai} AI files, unattacked.",
@@ -92,6 +94,17 @@ EN = {
     "flags {fpr} of {n_human} human ones.",
     "worst_misses": "At worst it misses {rate} of {n}, after {attack}.",
     "worst_flags": "At worst it flags {rate} of {n} human files, after {attack}.",
+    "policy_forged": "Forged labels pass: after {k} of {total} attacks a platform that believes labels shows human "
+    "files as confirmed AI; most often after {attack}, {rate} of {n}.",
+    "policy_labels": "By labels alone, a platform that follows the 2025 Labelling Measures gives no notice to "
+    "{clean} of {n} untouched AI files, and at worst, after {attack}, to {worst} of {n_worst}, if {declared} % of "
+    "authors declare.",
+    "policy_fallback": "With {detector} as fallback ({threshold}) it gives none to {clean} of {n} untouched AI "
+    "files, and at worst, after {attack}, to {worst} of {n_worst}.",
+    "policy_best": "With {detector} as fallback ({threshold}), which errs least averaged over attacks and both "
+    "classes, it gives none to {clean} of {n} untouched AI files, and at worst, after {attack}, to {worst} of "
+    "{n_worst}.",
+    "policy_flags": "It puts a notice on {rate} of {n} human files at worst, after {attack}.",
     "at_alpha": "threshold frozen at {alpha} % FPR",
     "at_default": "the vendor's threshold",
     "refused": "No threshold at {alpha} % FPR for {detectors}: it takes {needed} human calibration scores, there are "
@@ -139,6 +152,25 @@ EN = {
     "other_thresholds": "Other thresholds",
     "by_source": "By source, untouched and after the attack with most misses",
     "no_threshold": "No threshold: {why}.",
+    "baseline_note": "Caution: a baseline that sees no pixels reaches AUC {header} on untouched files, this detector "
+    "{auc}",
+    "edited_table": "AI-edited files by edited area, % of the picture",
+    "area_all": "all",
+    # policy
+    "policy": "What a platform would show",
+    "policy_lead": "The 2025 Labelling Measures (article 6) have a platform look at a post in this order. Confirmed: "
+    "its metadata holds a label that declares AI and is not broken. Declared: no such label, but the author declares "
+    "it, as an assumed share of the authors of AI files does and no author of human ones. Suspected: neither, but "
+    "the fallback detector flags it at its frozen threshold, or traces of a label are left. Everything else gets no "
+    "notice: unlabelled, or unknown where evidence failed. Forged counts human files confirmed by a label that "
+    "somebody put there. Native regime, test split; washtest policy turns these rates into posts a day.",
+    "policy_with": "With {detector} as fallback: {threshold}",
+    "policy_alone": "By labels alone",
+    "policy_table": "Every attack, shares with their intervals",
+    "verdict_confirmed": "confirmed",
+    "verdict_declared": "declared",
+    "verdict_suspected": "suspected",
+    "verdict_silent": "no notice",
     # thresholds
     "thresholds": "Thresholds",
     "thresholds_lead": "Flagged means score > threshold. The smallest threshold is taken whose false-positive rate on "
@@ -190,6 +222,12 @@ EN = {
     "col_fpr": "false positives",
     "col_fnr": "misses",
     "col_flagged": "edited flagged",
+    "col_area": "edited area",
+    "col_ai_flagged": "fully AI flagged",
+    "col_n_of": "n {truth}",
+    "col_verdict": "{truth} {verdict}",
+    "col_forged": "forged",
+    "col_unknown": "AI unknown",
     "col_auc": "AUC",
     "col_header_auc": "header AUC",
     "col_abstain": "abstained",
@@ -230,6 +268,10 @@ EN = {
     "chart_watermark_survival": "Heat map of watermarks by attack: bits read back, files detected, false detections; "
     "the table below holds the same numbers.",
     "chart_severity": "Error rates of {subject} against attack severity; the tables below hold the same numbers.",
+    "chart_edited_by_area": "How often {subject} flags AI-edited files against their edited area, beside fully AI "
+    "and human files; the tables below hold the same numbers.",
+    "chart_policy": "Shares of AI and of human files that a platform would show as confirmed, declared, suspected or "
+    "unlabelled, per attack; the table below holds the same numbers.",
     "chart_roc": "ROC curves of {subject} before and after the most damaging attacks.",
 }
 

@@ -120,8 +120,8 @@ def expected(counts: pd.DataFrame, traffic: Traffic) -> pd.DataFrame:
 
 def at_chosen_thresholds(
     run: Run, frozen: pd.DataFrame, counts: pd.DataFrame, names: Sequence[str], alpha: float | None
-) -> pd.DataFrame:
-    """The rows of ``verdict_counts`` of the detectors asked for, each at one threshold.
+) -> tuple[pd.DataFrame, list[str]]:
+    """The rows of ``verdict_counts`` of the detectors asked for, each at one threshold, and who has none.
 
     Args:
         run: the records.
@@ -142,7 +142,7 @@ def at_chosen_thresholds(
     if alpha is not None and not np.isclose(offered, alpha).any():
         listed = ", ".join(f"{a:g}" for a in offered) or "none"
         raise UserError(f"no threshold was set for a false-positive rate of {alpha:g}. Available: {listed}.")
-    parts = []
+    parts, left_out = [], []
     for name in names or [NO_DETECTOR, *there]:
         mine = counts[counts["detector"].eq(name)]
         if name != NO_DETECTOR:
@@ -154,16 +154,19 @@ def at_chosen_thresholds(
                 rows = frozen[frozen["detector"].eq(name)]
                 rows = rows if alpha is None else rows[np.isclose(rows["alpha"], alpha)]
                 raise UserError(f"{name} has no threshold: {'; '.join(dict.fromkeys(rows['note'])) or 'no scores'}")
+            if not len(mine):
+                left_out.append(name)
         parts.append(mine)
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(parts, ignore_index=True), left_out
 
 
-def caption(run: Run, traffic: Traffic) -> str:
+def caption(run: Run, traffic: Traffic, left_out: Sequence[str] = ()) -> str:
     """What the figures are over and how far they carry."""
     dataset, views = run.header.get("dataset", {}), run.views
     test = views[views["split"].eq("test") & views["regime"].eq(REGIME)]
     files = test.groupby("truth", observed=True)["sample"].nunique()
     posts = f"{traffic.posts_per_day:,}"
+    missing = f" Left out, having no such threshold: {', '.join(left_out)}." if left_out else ""
     return (
         f"Expected a day at {posts} posts of which {100 * traffic.ai_share:g} % are AI, if all went through the attack "
         f"and {100 * traffic.declaration_rate:g} % of the authors of AI posts without a verified label declare them. "
@@ -174,4 +177,5 @@ def caption(run: Run, traffic: Traffic) -> str:
         f"suspected: the queue, reviewed in {traffic.review_minutes:g} minutes each by reviewers of {WORKING_DAY:g} "
         "hours a day. precision: the share of the queue that is AI. Ends of intervals join the ends of the rates' "
         "95 % intervals, so sums and precision are wider than 95 %. AI-edited posts are not counted."
+        f"{missing}"
     )

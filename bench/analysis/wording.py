@@ -15,7 +15,7 @@ class Finding:
     """One sentence of the summary.
 
     Attributes:
-        kind: warning, label, watermark, detector or gap.
+        kind: warning, label, watermark, detector, policy or gap.
         text: in the reader's language.
         anchor: id of the section that holds the numbers.
     """

@@ -24,5 +24,12 @@ def cli() -> None:
     """
 
 
-for command in (*runs.COMMANDS, policy.policy, *files.COMMANDS, *datasets.COMMANDS, *machine.COMMANDS, *weights.COMMANDS):
+for command in (
+    *runs.COMMANDS,
+    policy.policy,
+    *files.COMMANDS,
+    *datasets.COMMANDS,
+    *machine.COMMANDS,
+    *weights.COMMANDS,
+):
     cli.add_command(command)

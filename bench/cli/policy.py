@@ -27,7 +27,9 @@ SHARE = click.FloatRange(0, 1)
     "--declaration-rate", type=SHARE, metavar="SHARE",
     help="Share of the authors of unlabelled AI posts who declare them. [default: 0.2, an assumption]",
 )  # fmt: skip
-@click.option("--detector", "detectors", multiple=True, metavar="X", help="Only this fallback; 'none' for labels alone.")
+@click.option(
+    "--detector", "detectors", multiple=True, metavar="X", help="Only this fallback; 'none' for labels alone."
+)
 @click.option(
     "--alpha", type=click.FloatRange(0, 1, min_open=True, max_open=True), metavar="FPR",
     help="The threshold frozen for this false-positive rate. [default: the one the charts use]",
@@ -71,10 +73,12 @@ def policy(
         raise UserError(f"{folder} holds no readings of metadata labels on test files; run it with --bundle metadata")
     rate = DECLARATION_RATE if declaration_rate is None else declaration_rate
     asked = traffic.Traffic(posts_per_day, ai_share, rate, review_minutes)
-    table = traffic.expected(traffic.at_chosen_thresholds(run, thresholds(run), counts, detectors, alpha), asked)
-    caption = traffic.caption(run, asked)
+    chosen, left_out = traffic.at_chosen_thresholds(run, thresholds(run), counts, detectors, alpha)
+    table, caption = traffic.expected(chosen, asked), traffic.caption(run, asked, left_out)
     if as_json:
-        rows = [{str(name): _plain(value) for name, value in row.items()} for row in table.astype(object).to_dict("records")]
+        rows = [
+            {str(name): _plain(value) for name, value in row.items()} for row in table.astype(object).to_dict("records")
+        ]
         print_json({"settings": vars(asked), "caption": caption, "rows": rows})
     elif kind:
         click.echo(render.render(table, kind, caption), nl=False)
@@ -85,7 +89,7 @@ def policy(
             print_rows(*_for_people(table))
         else:
             cells = [[render.cell_text(value) for value in row] for row in table.astype(object).to_numpy()]
-            print_rows(list(table), cells)
+            print_rows([str(name) for name in table], cells)
         click.echo(caption, err=True)
 
 
