@@ -40,7 +40,8 @@ def edited_charts(run: Run, frozen: pd.DataFrame, table: pd.DataFrame) -> Iterat
         if cells:
             yield detector, _figure(title, choice, cells)
         else:
-            yield detector, style.message(title, f"No rate to show: {choice.note or 'too few files'}.")
+            why = f"fewer than {MIN_N} edited test files" if choice.kind else choice.note
+            yield detector, style.message(title, f"No rate to show: {why}.")
 
 
 def _cells(run: Run, rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:

@@ -37,13 +37,14 @@ def policy_charts(run: Run, frozen: pd.DataFrame, table: pd.DataFrame) -> Iterat
     for name in names or [NO_DETECTOR] * bool(len(table)):
         rows, choice = at_main_threshold(table, frozen, name)
         title = TITLE + (f", with {style.short(name, 40)} as fallback" if name != NO_DETECTOR else ", by labels alone")
-        if (rows["n"] < MIN_N).all():
+        if (rows["n"][rows["truth"].isin(list(PANELS))] < MIN_N).all():
             yield name, style.message(title, f"No share to show: fewer than {MIN_N} files in every cell.")
         else:
             yield name, _figure(run, title, choice, rows)
 
 
 def _figure(run: Run, title: str, choice: Choice, rows: pd.DataFrame) -> Figure:
+    rows = rows[rows["truth"].isin(list(PANELS))]
     names = rows_for(run, rows["attack"].unique().tolist())
     left, head, foot, beside, gap = names.left() + 0.05, 1.14, 0.82, 0.72, 0.1
     width = max((style.COLUMN - left - 0.1 - gap) / 2 - beside, 1.2)
@@ -80,7 +81,10 @@ def _panel(axes: Axes, names: Rows, rows: pd.DataFrame, truth: str, show_names: 
     axes.tick_params(axis="x", length=2, color=style.FAINT)
     axes.set_xlabel("% of files", labelpad=2)
     axes.set_title(heading, pad=6)
-    axes.text(103, -0.35, beside, fontsize=6.6, color=style.MUTED, va="bottom", clip_on=False, linespacing=1.1)
+    axes.annotate(
+        beside, (100, -0.35), (4, 0), textcoords="offset points", fontsize=6.6, color=style.MUTED, va="bottom",
+        annotation_clip=False, linespacing=1.1,
+    )  # fmt: skip
     by_attack = {row["attack"]: row for row in as_rows(rows)}
     for y, attack in enumerate(names.attacks):
         row = by_attack.get(attack)
@@ -106,5 +110,6 @@ def _outcome(axes: Axes, y: float, row: dict[str, Any], truth: str) -> None:
               clip_on=False)  # fmt: skip
     if truth == "ai":
         noticed, low, high = 1 - noticed, 1 - high, 1 - low
-    axes.text(104, y, whole(noticed), fontsize=7, color=style.INK, va="center", clip_on=False)
-    axes.text(124, y, range_text(low, high), fontsize=5.8, color=style.MUTED, va="center", clip_on=False)
+    look: dict[str, Any] = {"textcoords": "offset points", "va": "center", "annotation_clip": False}
+    axes.annotate(whole(noticed), (100, y), (4, 0), fontsize=7, color=style.INK, **look)
+    axes.annotate(range_text(low, high), (100, y), (24, 0), fontsize=5.8, color=style.MUTED, **look)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bench.analysis.frames import as_rows, clean_attacks
@@ -21,7 +22,7 @@ def policy_findings(run: Run, frozen: pd.DataFrame, table: pd.DataFrame, say: Sa
     judged = table[table["noticed_rate"].notna()]
     alone = judged[judged["detector"].eq(NO_DETECTOR)]
     clean = clean_attacks(run)
-    yield from _forged(alone, say)
+    yield from _forged(table[table["detector"].eq(NO_DETECTOR) & ~table["attack"].isin(clean)], say)
     if (text := _told(alone, clean, say, "policy_labels")) is None:
         return
     yield Finding("policy", text, ANCHOR)
@@ -70,9 +71,10 @@ def _silent(row: dict[str, Any]) -> str:
 
 
 def _forged(alone: pd.DataFrame, say: Say) -> Iterator[Finding]:
+    """How many attacks put a label on human files that a platform believes; ``alone``: labels alone, attacked."""
     human = alone[alone["truth"].eq("human")]
     forged = as_rows(human[human["forged"] > 0].sort_values("confirmed_rate", ascending=False, kind="stable"))
-    if forged:
+    if forged and not np.isnan(forged[0]["confirmed_rate"]):
         worst = forged[0]
         rate = rate_text(worst, "confirmed_rate")
         names = {"k": len(forged), "total": len(human), "n": worst["n"], "attack": worst["attack"]}

@@ -98,7 +98,7 @@ EN = {
     "files as confirmed AI; most often after {attack}, {rate} of {n}.",
     "policy_labels": "By labels alone, a platform that follows the 2025 Labelling Measures gives no notice to "
     "{clean} of {n} untouched AI files, and at worst, after {attack}, to {worst} of {n_worst}, if {declared} % of "
-    "authors declare.",
+    "authors declare, as assumed.",
     "policy_fallback": "With {detector} as fallback ({threshold}) it gives none to {clean} of {n} untouched AI "
     "files, and at worst, after {attack}, to {worst} of {n_worst}.",
     "policy_best": "With {detector} as fallback ({threshold}), which errs least averaged over attacks and both "

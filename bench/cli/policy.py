@@ -123,7 +123,6 @@ def _with_ends(values: list[Any]) -> str:
 
 
 def _three_digits(number: float) -> str:
-    if number == 0:
-        return "0"
-    digits = 2 - math.floor(math.log10(abs(number)))
-    return f"{round(number, digits):,.{max(0, min(digits, 1))}f}"
+    if number < 999.5:
+        return f"{number:.3g}"
+    return f"{round(number, 2 - math.floor(math.log10(number))):,.0f}"

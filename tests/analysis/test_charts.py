@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 import matplotlib as mpl
 import numpy as np
 import pytest
+from figure_checks import nothing_overlaps
 from made_up_runs import ATTACKS, Spec, chance, detector, people, write
 from matplotlib.colors import to_rgba
 from matplotlib.patches import Rectangle
@@ -41,7 +42,7 @@ def texts_of(figure) -> list[str]:
 
 def test_every_chart_is_written_in_every_format(small, tmp_path):
     written = charts.draw_all(small, tables.make(small), tmp_path)
-    stems = ["label_survival", "severity_d", "roc_d"]
+    stems = ["label_survival", "severity_d", "roc_d", "policy_d"]
     assert [path.name for path in written] == [f"{stem}.{form}" for stem in stems for form in ("svg", "png")]
     assert all(path.stat().st_size > 1000 for path in written)
     for path in written[::2]:
@@ -51,37 +52,13 @@ def test_every_chart_is_written_in_every_format(small, tmp_path):
 
 def test_nothing_is_cut_off_and_no_texts_overlap(found):
     heat_maps = ["label_survival", "label_survival_2", "label_survival_3", "watermark_survival"]
-    assert list(found) == [*heat_maps, "severity_header", "severity_spectrum", "roc_header", "roc_spectrum"]
+    by_detector = [
+        f"{kind}_{name}" for kind in ("severity", "roc", "edited_by_area") for name in ("header", "spectrum")
+    ]
+    assert list(found) == [*heat_maps, *by_detector, "policy_header", "policy_spectrum"]
     with style.styled():
         for chart in found.values():
-            figure = chart.figure
-            renderer = figure.canvas.get_renderer()
-            figure.draw(renderer)
-            texts = {
-                id(artist): artist
-                for artist in figure.findobj(Text)
-                if artist.get_visible() and artist.get_text().strip() and drawn(artist)
-            }
-            boxes = [(artist.get_text(), artist.get_window_extent(renderer)) for artist in texts.values()]
-            width, height = figure.canvas.get_width_height()
-            for text, box in boxes:
-                inside = box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1
-                assert inside, (chart.name, text)
-            for i, (text, box) in enumerate(boxes):
-                for other, second in boxes[i + 1 :]:
-                    apart = (
-                        min(box.x1, second.x1) - max(box.x0, second.x0) < 1
-                        or min(box.y1, second.y1) - max(box.y0, second.y0) < 1.5
-                    )
-                    assert apart, (chart.name, text, other)
-
-
-def drawn(artist) -> bool:
-    """Tick labels outside the limits exist and are never drawn."""
-    if artist.axes is None or artist.get_transform() != artist.axes.get_xaxis_transform(which="tick1"):
-        return True
-    low, high = artist.axes.get_xlim()
-    return low <= artist.get_position()[0] <= high
+            nothing_overlaps(chart.figure)
 
 
 def test_the_same_records_give_the_same_bytes(small, tmp_path):
@@ -102,7 +79,7 @@ def test_only_the_kinds_asked_for_are_drawn(small, tmp_path):
 
 
 def test_an_unknown_kind_or_format_says_what_there_is(small, tmp_path):
-    with pytest.raises(UserError, match="label_survival, watermark_survival, severity, roc"):
+    with pytest.raises(UserError, match="label_survival, watermark_survival, severity, roc, edited_by_area, policy"):
         charts.draw_all(small, {}, tmp_path, only=["rock"])
     with pytest.raises(UserError, match="svg, png, pdf"):
         charts.draw_all(small, {}, tmp_path, formats=["gif"])
@@ -207,7 +184,7 @@ def test_names_may_hold_anything(make_run):
                 score=lambda n, s, a, r: chance(n, s.id, a).random(), read=lambda *_: "intact")  # fmt: skip
     found = draw(make_run(spec))
     stems = [chart.name for chart in found]
-    assert len(set(stems)) == len(stems) == 1 + 2 * len(names)
+    assert len(set(stems)) == len(stems) == 1 + 3 * len(names)
     assert all(stem.replace("_", "").replace("-", "").isalnum() and stem.isascii() for stem in stems)
     with style.styled():
         for chart in found:

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_up_runs import Spec, people
+from made_up_runs import Spec, chance, detector, people
 
 from bench.analysis import tables
+from bench.analysis.pipeline import render_tables
 from bench.analysis.render import FORMATS, render, to_csv
 from bench.errors import UserError
 
@@ -88,10 +89,33 @@ def test_an_unknown_format_says_what_there_is():
 
 def test_a_caption_says_what_the_table_is_over_and_made_with(make_run):
     run = make_run(Spec(people(2, 2)))
+    made = tables.make(run)
     for name in tables.TABLES:
-        text = tables.caption(run, name)
+        text = tables.caption(run, name, made)
         assert "suite made-up; dataset made-up 1; seed 0; washtest 0.1.0." in text
-    assert "FPR at most 5 % and 1 %" in tables.caption(run, "detector_errors")
+        assert "`" not in text and "Caution" not in text
+    assert "FPR at most 5 % and 1 %" in tables.caption(run, "detector_errors", made)
+    assert "20 % of the authors of AI files" in tables.caption(run, "policy", made)
+
+
+def test_the_caption_of_a_detectors_table_names_those_the_header_baseline_matches(make_run):
+    def score(name, sample, attack, regime):
+        gap = {"good": 9, "header": 1 if regime == "native" else 0, "d": 0 if regime == "native" else 4}[name]
+        return chance(name, sample.id, regime).normal(gap * (sample.truth == "ai"))
+
+    entries = [detector("d"), detector("good"), detector("header", reads="file")]
+    spec = Spec(people(40, 40, calibration=20), detectors=entries, score=score, regimes=("native", "canonical"))
+    run = make_run(spec)
+    made = tables.make(run)
+    errors = made["detector_errors"].query("source == '*' and attack == 'Identity()' and detector == 'd'")
+    auc, header = errors[errors["regime"].eq("native")][["auc", "header_auc"]].iloc[0]
+    said = f"does about as well as d (native, AUC {auc:.2f} against {header:.2f})."
+    for name in ("detector_errors", "edited_by_area", "policy", "thresholds"):
+        assert tables.caption(run, name, made).endswith(said)
+    assert "Caution" not in tables.caption(run, "label_survival", made)
+    for form in ("md", "latex", "html"):
+        assert "a baseline that sees no pixels" in render_tables(run.folder, form, ["policy"])["policy"]
+    assert list(render_tables(run.folder, "md", ["policy"])) == ["policy"]
 
 
 def test_an_unknown_table_says_what_there_is(make_run):
