@@ -69,7 +69,7 @@ def test_the_page_is_well_formed_and_every_link_has_its_target(page):
     checker = check(page)
     targets = {value[1:] for name, value in checker.attributes if name == "href" and value.startswith("#")}
     assert targets <= set(checker.ids)
-    assert {"summary", "labels", "detectors", "thresholds", "coverage", "method"} <= set(checker.ids)
+    assert {"summary", "labels", "detectors", "policy", "thresholds", "coverage", "method"} <= set(checker.ids)
 
 
 def test_nothing_comes_from_outside(page):
@@ -111,7 +111,7 @@ def test_every_sentence_is_used_and_every_one_used_exists():
     ]
     code = "\n".join(sources)
     for key in EN:
-        stem = re.match(r"(nav|kind|truth|chart|col|reads)_", key)
+        stem = re.match(r"(nav|kind|truth|verdict|chart|col|reads)_", key)
         assert f'"{key}"' in code or f"'{key}'" in code or (stem and f"{stem[1]}_" in code), key
 
 
@@ -119,7 +119,7 @@ def test_the_page_holds_the_header_and_the_numbers(page):
     for text in ("A synthetic run.", "Made-up samples", "washtest run made-up", "2026-01-01T00:01:00Z", "numpy 2.0.0"):
         assert text in page
     assert "calibration: 24 human" in page
-    assert page.count("<svg") == 8
+    assert page.count("<svg") == 12
     assert "threshold frozen at 5" in page
 
 
