@@ -103,7 +103,8 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
     import numpy as np
 
     small = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, small) / (1 + small)
+    result: np.ndarray = np.where(x >= 0, 1, small) / (1 + small)
+    return result
 
 
 class Network(Protocol):
