@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from bench.detectors.plugins.card import Card
+    from bench.detectors.plugins.torch_module import TorchModule
 
 ACTIVATIONS = ("none", "sigmoid", "softmax", "log_odds")
 
@@ -239,7 +240,7 @@ def from_card(card: Card) -> NetworkDetector:
         UserError: as ``read_card``.
     """
     file, sha256 = model_file(card)
-    network: Network
+    network: OnnxFile | TorchModule
     code = ""
     if file.suffix.lower() == ".onnx":
         network = OnnxFile(file, sha256)
@@ -247,7 +248,10 @@ def from_card(card: Card) -> NetworkDetector:
         from bench.detectors.plugins.torch_module import TorchModule
 
         network = card.take(TorchModule, file=file, sha256=sha256, folder=card.folder, card=card.path)
-        code = network.code_sha256()
+        try:
+            code = network.code_sha256()
+        except OSError as error:
+            raise card.error(f"build {network.build} cannot be read: {error.strerror or error}") from None
     preprocessing = card.take(Preprocessing)
     answer = card.take(Answer)
     info = card.info(weights_sha256=sha256, code_sha256=code, reads="pixels")
