@@ -248,6 +248,20 @@ def test_file_that_is_no_onnx_is_coded_and_opened_once(
     assert {s.code for s in ask(detector, files)} == {"E_INVALIDPROTOBUF"}
 
 
+def test_weights_beside_the_model_are_not_taken_unchecked(
+    card, tmp_path: Path, files: list[Media], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = onnx_file(tmp_path / "outside.onnx")
+    import onnx
+
+    onnx.save(onnx.load(path), path, save_as_external_data=True, location="outside.data", size_threshold=0)
+    assert (tmp_path / "outside.data").exists()
+    monkeypatch.chdir(tmp_path)  # where onnxruntime looks for them
+    (score,) = ask(card(KEYS + pinned(path)), files[:1])
+    assert (score.status, score.code) == ("error", "E_FAIL")
+    assert "external data" in score.detail.lower()
+
+
 def test_model_that_was_changed_after_the_card_was_read_is_refused(card, tmp_path: Path, files: list[Media]) -> None:
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     (tmp_path / "later.onnx").write_bytes(b"first")

@@ -18,6 +18,7 @@ from bench.errors import CodedError, coded
 from bench.media import Media
 from bench.neural.preprocessing import Preprocessing
 from bench.settings import settings
+from bench.tools import package_version
 from bench.weights import digest_of, verified
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ class OnnxFile:
     """An ONNX model, run by onnxruntime on the CPU, with one thread in a worker.
 
     Attributes:
-        file: of the model.
+        file: of the model, which must hold its weights: those in a file beside it have no digest here.
         sha256: that it must have.
     """
 
@@ -188,9 +189,7 @@ class OnnxFile:
 
     def missing(self) -> str:
         """The command that gets the package it needs, or ""."""
-        from bench.neural.onnx import missing_package
-
-        return missing_package()
+        return "" if package_version("onnxruntime", "onnxruntime-gpu") else "pip install 'washtest[neural]'"
 
     def __call__(self, inputs: np.ndarray, output: str | int) -> np.ndarray:
         """The chosen output, cast from and to what the model declares.
