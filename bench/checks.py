@@ -22,7 +22,7 @@ from typing import Any
 from attacks import Attack
 from bench import containers
 from bench.check_pictures import FORMATS, encoded, photograph, picture
-from bench.detectors.base import Detector, Score, Trainable
+from bench.detectors.base import Detector, Score, Trainable, ask
 from bench.errors import CodedError, NotApplicable, Unavailable
 from bench.harness import registry
 from bench.harness.quality import psnr
@@ -89,6 +89,10 @@ def check_repr_names_it(entry: Any) -> None:
     """``repr`` is one line and, read back, gives an equal object."""
     text = repr(entry)
     assert "\n" not in text and " at 0x" not in text, f"{text!r} cannot be a name"
+    if isinstance(entry, Detector) and (text.endswith((".toml", ".csv")) or (":" in text and "(" not in text)):
+        back = registry.detector(text)  # named by its card, its table or its code
+        assert back == entry, f"{text!r} names {back!r}"
+        return
     known = {**registry.attack_classes(), **registry.label_classes(), **registry.detector_classes()}
     scope = {**known, type(entry).__name__: type(entry)}
     back = eval(text, {"__builtins__": {}}, scope)  # our own repr, with nothing in reach but the registered classes
@@ -274,7 +278,7 @@ def check_scores_every_file(detector: Detector) -> None:
 def check_bad_files_are_no_verdict(detector: Detector) -> None:
     """A truncated file is an error with its code (or an abstention), never a number, for whoever reads pixels."""
     jpeg = encoded("image/jpeg").data
-    score = next(iter(_fitted(detector).score([Media(jpeg[: len(jpeg) // 2], "image/jpeg")])))
+    (score,) = ask(_fitted(detector), [Media(jpeg[: len(jpeg) // 2], "image/jpeg")])  # it may raise, too
     if detector.info.reads == "pixels":
         assert score.status != "ok", f"half a file was scored: {score}"
 

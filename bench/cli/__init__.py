@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from bench import __version__
-from bench.cli import datasets, files, machine, policy, runs, weights
+from bench.cli import datasets, export, files, machine, policy, runs, weights
 from bench.cli.common import Group
 
 
@@ -26,7 +26,8 @@ def cli() -> None:
 
 for command in (
     *runs.COMMANDS,
-    policy.policy,
+    *policy.COMMANDS,
+    *export.COMMANDS,
     *files.COMMANDS,
     *datasets.COMMANDS,
     *machine.COMMANDS,

@@ -126,3 +126,6 @@ def _three_digits(number: float) -> str:
     if number < 999.5:
         return f"{number:.3g}"
     return f"{round(number, 2 - math.floor(math.log10(number))):,.0f}"
+
+
+COMMANDS = (policy,)

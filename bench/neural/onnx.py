@@ -64,4 +64,7 @@ def _session(model: str | bytes, process: int) -> Any:
     options.log_severity_level = 3
     # Workers of a run ask for one thread in the usual way, which onnxruntime itself does not look at.
     options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or 0)
+    if isinstance(model, bytes):
+        # Its digest was checked, that of weights in a file beside it was not; else they come from the working folder.
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
