@@ -27,7 +27,7 @@ class VisibleDetector:
     def _score(self, media: Media) -> Score:
         reading = Visible().read(media)
         if reading.state in ("error", "unavailable"):
-            return Score(None, reading.state, reading.code, reading.detail)  # type: ignore[arg-type]
+            return Score(None, reading.state, reading.code, reading.detail)
         if reading.state == "not_applicable":
             return Score(None, "abstain", reading.code, reading.detail)
         return Score(1.0 if reading.declares_ai else 0.0)

@@ -56,7 +56,9 @@ class WatermarkDetector:
         if self.label not in WATERMARKS:
             raise ValueError(f"label must be one of {', '.join(WATERMARKS)}, got {self.label!r}")
         if not set(self.message) <= set("0123456789abcdef") or len(self.message) % 2:
-            raise ValueError(f"message must be an even number of hexadecimal digits in lower case, got {self.message!r}")
+            raise ValueError(
+                f"message must be an even number of hexadecimal digits in lower case, got {self.message!r}"
+            )
 
     @property
     def info(self) -> DetectorInfo:
@@ -86,9 +88,9 @@ def consistency(votes: np.ndarray) -> float:
     """The share of the votes' variance that the bits explain, corrected for chance, up to 1.
 
     Kelley's epsilon squared (1935) of a one-way analysis of variance with the bits as groups. 1: all blocks of each bit
-    agree. About 0: blocks know nothing of bits; also where all blocks of a flat picture say the same. Unlike an F test's
-    p-value it does not grow with the picture. From a single vote (a network's output) nothing can be compared: there it
-    is the mean distance from a half, times 2.
+    agree. About 0: blocks know nothing of bits; also where all blocks of a flat picture say the same. It does not grow
+    with the picture, as the p-value of an F test would. A single vote (a network's output) can be compared with none:
+    there it is the mean distance from a half, times 2.
 
     Args:
         votes: ``(votes per bit, bits)`` in 0..1.

@@ -73,7 +73,7 @@ class TrustMark:
         """What the decoder says of each bit, ``(1, bits)`` in 0..1: the logistic function of its logits."""
         import numpy as np
 
-        return 1 / (1 + np.exp(-_logits(media.pixels())[None].astype(np.float64)))  # type: ignore[no-any-return]
+        return 1 / (1 + np.exp(-_logits(media.pixels())[None].astype(np.float64)))
 
 
 def _part(pixels: np.ndarray) -> tuple[slice, slice]:
