@@ -53,9 +53,7 @@ def subsampling(parts: bytes) -> str | None:
 @lru_cache(maxsize=512)
 def quality(table: tuple[int, ...]) -> float:
     """The quality 1..100 whose IJG luminance table (libjpeg ``jpeg_quality_scaling``) is nearest by absolute sum."""
-    best = min(
-        range(100, 0, -1), key=lambda q: sum(abs(a - b) for a, b in zip(table, ijg(q, max(table)), strict=True))
-    )
+    best = min(range(100, 0, -1), key=lambda q: sum(abs(a - b) for a, b in zip(table, ijg(q, max(table)), strict=True)))
     return float(best)
 
 

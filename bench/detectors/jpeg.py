@@ -1,13 +1,16 @@
 """What JPEG leaves in the pixels: block edges, quantised DCT coefficients, the quality of an earlier save.
 
 It reads pixels, never the file's own tables, so that a JPEG that was saved as PNG shows what it was, and a picture that
-never was a JPEG shows that. The parts: blocking at all 64 offsets of the 8 x 8 grid (Fan and de Queiroz, "Identification
-of Bitmap Compression History", IEEE TIP 2003); how near the coefficients lie to multiples of a step, from which the
-quality follows (same paper) and traces of a second, coarser save (Popescu and Farid, "Statistical Tools for Digital
-Forensics", IH 2004: double quantisation makes histograms periodic); the first digits of the coefficients (Fu, Shi and
-Su, "A Generalized Benford's Law for JPEG Coefficients", SPIE 2007; Bonettini et al., "On the Use of Benford's Law to
-Detect GAN-Generated Images", ICPR 2020); and the energy of each frequency (Giudice, Guarnera and Battiato, "Fighting
-Deepfakes by Detecting GAN DCT Anomalies", J. Imaging 2021).
+never was a JPEG shows that. Its parts:
+
+- blocking at all 64 offsets of the 8 x 8 grid, and how near the coefficients lie to multiples of a step, from which the
+  quality follows: Fan and de Queiroz, "Identification of Bitmap Compression History", IEEE TIP 2003;
+- the same for all steps, which shows a second, other save: double quantisation makes histograms periodic (Popescu and
+  Farid, "Statistical Tools for Digital Forensics", IH 2004);
+- the first digits of the coefficients: Fu, Shi and Su, "A Generalized Benford's Law for JPEG Coefficients", SPIE 2007;
+  Bonettini et al., "On the Use of Benford's Law to Detect GAN-Generated Images", ICPR 2020;
+- the energy of each frequency: Giudice, Guarnera and Battiato, "Fighting Deepfakes by Detecting GAN DCT Anomalies",
+  J. Imaging 2021.
 """
 
 from __future__ import annotations
@@ -18,9 +21,8 @@ from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from bench.containers import jpeg_tables
-from bench.detectors import common, forest
+from bench.detectors import common, linear
 from bench.detectors.base import Arrays, DetectorInfo, Score
-from bench.errors import CodedError
 from bench.media import Media
 from bench.settings import settings
 
@@ -36,6 +38,8 @@ LARGEST = 160
 STEPS = range(2, 33)
 #: Qualities that are looked for; 98 and more quantise most of these coefficients by 1, which leaves nothing.
 QUALITIES = (*range(30, 90, 5), *range(90, 98))
+#: Coefficients that are added to each count as if they lay nowhere, so that a handful proves nothing.
+WEAK = 20.0
 #: Cross-differences above this are edges of the scene, not of blocks.
 EDGE = 24
 #: First digits are counted in these ranges of the zigzag.
@@ -121,7 +125,7 @@ def combs(counts: np.ndarray) -> np.ndarray:
     1: all of them on multiples, as after quantisation by it (or by a multiple of it).
     """
     cosine, speaks = _combs()
-    found: np.ndarray = (counts @ cosine) / (counts @ speaks + 20.0)
+    found: np.ndarray = (counts @ cosine) / (counts @ speaks + WEAK)
     return found
 
 
@@ -134,13 +138,19 @@ def _steps_of_qualities() -> np.ndarray:
     return np.array([[step - STEPS[0] if step in STEPS else -1 for step in table] for table in tables])
 
 
-def qualities(found: np.ndarray) -> np.ndarray:
-    """How well each quality of the IJG's tables explains the combs, ``(20,)`` in -1..1; see ``QUALITIES``."""
+def qualities(counts: np.ndarray) -> np.ndarray:
+    """How near all coefficients lie to the steps of each quality of the IJG's tables, ``(20,)`` in -1..1.
+
+    Args:
+        counts: of ``histograms``.
+    """
     import numpy as np
 
+    cosine, speaks = _combs()
     places = _steps_of_qualities()
-    values = np.where(places >= 0, found[np.arange(HISTOGRAMS), places], 0)
-    explained: np.ndarray = values.sum(axis=1) / np.maximum(1, (places >= 0).sum(axis=1))
+    rows, sought = np.arange(HISTOGRAMS), places >= 0
+    near, said = ((counts @ table)[rows, places] for table in (cosine, speaks))
+    explained: np.ndarray = (near * sought).sum(axis=1) / ((said * sought).sum(axis=1) + WEAK)
     return explained
 
 
@@ -148,12 +158,18 @@ def estimated_quality(media: Media) -> tuple[int, float]:
     """The quality of the JPEG that the pixels were, with how well it explains them, 0..1.
 
     Near 0 there is no trace of one at this grid. Meant for the pixels of one save whose encoder used the IJG's tables.
+    Of qualities that explain them about as well it is the lowest: multiples of a step are multiples of its divisors.
     """
     import numpy as np
 
-    explained = qualities(combs(histograms(np.rint(media.once(coefficients)).astype(np.int32))))
-    best = int(explained.argmax())
+    explained = qualities(histograms(np.rint(media.once(coefficients)).astype(np.int32)))
+    best = _lowest_good(explained)
     return QUALITIES[best], max(0.0, float(explained[best]))
+
+
+def _lowest_good(explained: np.ndarray) -> int:
+    """Place in ``QUALITIES`` of the lowest that reaches 85 % of the best."""
+    return int((explained >= explained.max() - 0.15 * abs(explained.max())).argmax())
 
 
 @functools.cache
@@ -193,13 +209,51 @@ def jpeg_features(media: Media) -> np.ndarray:
     grid = np.log(blocking(media))
     rows, columns = grid.mean(axis=1), grid.mean(axis=0)
     energy = np.log(np.abs(exact[1:]).mean(axis=1) + 1e-2)
-    found = combs(histograms(rounded))
-    explained = qualities(found)
+    counts = histograms(rounded)
+    found = combs(counts)
+    explained = qualities(counts)
     ordered = np.sort(found, axis=1)
     return np.concatenate([
         rows, columns, np.sort(grid.ravel())[[0, 8, 32, 55, 62, 63]], [grid[-1, -1]],
         energy - energy.mean(), [energy.mean()],
         digits(rounded),
         found.mean(axis=0), ordered[:, -1], ordered[:, -2], np.log2(found.argmax(axis=1) + STEPS[0]),
-        explained, [explained.max(), QUALITIES[int(explained.argmax())]],
+        explained, [explained.max(), QUALITIES[_lowest_good(explained)]],
     ]).astype(np.float32)  # fmt: skip
+
+
+@settings
+class JpegTraces:
+    """A logistic regression on the traces of JPEG, fitted on the train split and on re-encoded copies of it.
+
+    Attributes:
+        copies: augmented copies of each training picture, 0..20: JPEG 60..100, every second one made smaller first.
+    """
+
+    copies: int = 4
+    model: Arrays | None = field(default=None, repr=False, compare=False)
+
+    info = DetectorInfo("jpeg", version="1", reads="pixels")
+
+    def __post_init__(self) -> None:
+        common.check_copies(self.copies)
+
+    def training_rows(self, media: Media, rng: np.random.Generator) -> np.ndarray:
+        """The picture as it is, and ``copies`` re-encoded ones."""
+        return common.training_rows(media, jpeg_features, self.copies, True, rng)
+
+    def fit(self, features: np.ndarray, is_ai: np.ndarray) -> JpegTraces:
+        """The weights."""
+        return replace(self, model=linear.fit(features, is_ai))
+
+    def with_model(self, model: Arrays) -> JpegTraces:
+        """With weights fitted earlier."""
+        return replace(self, model=model)
+
+    def values(self, rows: np.ndarray) -> np.ndarray:
+        """The log-odds of AI of each row."""
+        return linear.score(self.model or {}, rows)
+
+    def score(self, batch: Sequence[Media]) -> list[Score]:
+        """The log-odds of AI; raw, not calibrated."""
+        return common.scores(self, jpeg_features, batch)

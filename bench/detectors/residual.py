@@ -14,9 +14,8 @@ from collections.abc import Sequence
 from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
-from bench.detectors import common, forest
+from bench.detectors import common, linear
 from bench.detectors.base import Arrays, DetectorInfo, Score
-from bench.errors import CodedError
 from bench.media import Media
 from bench.settings import settings
 
@@ -43,8 +42,8 @@ def residual_features(media: Media) -> np.ndarray:
 
     grey = media.once(common.luma)
     parts = []
-    for kernel, step in ALONG:
-        row = np.array([kernel], np.float32)
+    for weights, step in ALONG:
+        row: np.ndarray = np.array([weights], np.float32)
         across, down = _residual(grey, row, step), _residual(grey, row.T, step)
         parts.append(_shares(_neighbours(across, 1) + _neighbours(down, 0), 2))
         parts.append(_shares(_neighbours(across, 0) + _neighbours(down, 1), 2))
@@ -116,3 +115,40 @@ def _correlations(counts: np.ndarray) -> np.ndarray:
     spread = np.sqrt(np.maximum(np.diag(moments), 1e-9))
     matrix: np.ndarray = moments / np.outer(spread, spread)
     return matrix[[0, 1, 0], [1, 2, 2]]
+
+
+@settings
+class Residual:
+    """A logistic regression on the high-pass statistics, fitted on the train split and on re-encoded copies of it.
+
+    Attributes:
+        copies: augmented copies of each training picture, 0..20: JPEG 60..100, every second one made smaller first.
+    """
+
+    copies: int = 4
+    model: Arrays | None = field(default=None, repr=False, compare=False)
+
+    info = DetectorInfo("residual", version="1", reads="pixels")
+
+    def __post_init__(self) -> None:
+        common.check_copies(self.copies)
+
+    def training_rows(self, media: Media, rng: np.random.Generator) -> np.ndarray:
+        """The picture as it is, and ``copies`` re-encoded ones."""
+        return common.training_rows(media, residual_features, self.copies, True, rng)
+
+    def fit(self, features: np.ndarray, is_ai: np.ndarray) -> Residual:
+        """The weights."""
+        return replace(self, model=linear.fit(features, is_ai))
+
+    def with_model(self, model: Arrays) -> Residual:
+        """With weights fitted earlier."""
+        return replace(self, model=model)
+
+    def values(self, rows: np.ndarray) -> np.ndarray:
+        """The log-odds of AI of each row."""
+        return linear.score(self.model or {}, rows)
+
+    def score(self, batch: Sequence[Media]) -> list[Score]:
+        """The log-odds of AI; raw, not calibrated."""
+        return common.scores(self, residual_features, batch)
