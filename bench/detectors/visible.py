@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.detectors.base import DetectorInfo, Score
+from bench.labels.base import Reading
 from bench.labels.visible import Visible
 from bench.media import Media
 from bench.settings import settings
+
+
+def _read(media: Media) -> Reading:
+    return Visible().read(media)
 
 
 @settings
@@ -25,7 +30,7 @@ class VisibleDetector:
         return [self._score(media) for media in batch]
 
     def _score(self, media: Media) -> Score:
-        reading = Visible().read(media)
+        reading = media.once(_read)
         if reading.state in ("error", "unavailable"):
             return Score(None, reading.state, reading.code, reading.detail)
         if reading.state == "not_applicable":

@@ -135,7 +135,7 @@ def test_visible_detector_says_what_its_reader_says(
     reading: Reading, expected: tuple[float | None, str], photograph: Media, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Visible, "read", lambda self, media: reading)
-    score = VisibleDetector().score([photograph])[0]
+    score = VisibleDetector().score([Media.from_pixels(photograph.pixels())])[0]  # a file that nobody has read yet
     assert (score.value, score.status) == expected
 
 
