@@ -25,6 +25,10 @@ class VisibleDetector:
 
     info = DetectorInfo("visible", version="1", reads="pixels", default_threshold=0.5)
 
+    def missing(self) -> str:
+        """The command that gets what it needs, or ""."""
+        return Visible().missing()
+
     def score(self, batch: Sequence[Media]) -> list[Score]:
         """One score per file; a picture too small to hold a character has none."""
         return [self._score(media) for media in batch]

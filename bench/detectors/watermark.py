@@ -65,6 +65,11 @@ class WatermarkDetector:
         """Named after the scheme."""
         return DetectorInfo(f"watermark-{self.label}", version="1", reads="pixels")
 
+    def missing(self) -> str:
+        """The command that gets what the scheme needs, or ""."""
+        missing: str = getattr(WATERMARKS[self.label], "missing", str)()
+        return missing
+
     def score(self, batch: Sequence[Media]) -> list[Score]:
         """``agreement`` with the message, or ``consistency`` where none is given; higher = marked.
 

@@ -91,6 +91,14 @@ def test_scheme_whose_weights_are_missing_is_unavailable(
     assert (score.value, score.status) == (None, "unavailable") and score.code
 
 
+def test_list_says_what_a_detector_lacks(monkeypatch: pytest.MonkeyPatch, washtest) -> None:
+    monkeypatch.setattr("bench.labels.visible_ocr.missing", lambda: "pip install something")
+    rows = {row["name"]: row for row in washtest("list", "detectors", "--json").json}
+    assert (rows["visible"]["available"], rows["visible"]["install"]) == (False, "pip install something")
+    assert rows["watermark-dwtDctSvd"]["available"] and rows["ensemble"]["available"]
+    assert WatermarkDetector("dwtDct").missing() == ""
+
+
 def test_detectors_are_named_on_the_command_line() -> None:
     assert registry.detector("watermark-dwtDctSvd") == registry.detector("WatermarkDetector") == WatermarkDetector()
     assert registry.detector("WatermarkDetector(label='dwtDct')").info.name == "watermark-dwtDct"
