@@ -1,6 +1,6 @@
 PYTHON ?= .venv/bin/python
 
-.PHONY: all lint types test bench label-formats reexport-page results
+.PHONY: all lint types test bench label-formats reexport-page detector-costs results
 
 all: lint types test
 
@@ -23,6 +23,9 @@ label-formats:
 
 reexport-page:
 	$(PYTHON) -m tests.benchmarks.reexport_matrix results/reexport-metadata.md
+
+detector-costs:
+	$(PYTHON) -m tests.benchmarks.detector_costs results/detector-costs.md
 
 results:
 	rm -rf results/mini-quick results/mini-labels results/mini-providers

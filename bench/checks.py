@@ -14,6 +14,7 @@ registry entry; a plug-in's tests do the same with ``checks_for``::
 from __future__ import annotations
 
 import contextlib
+import functools
 import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -294,7 +295,7 @@ def check_fit_is_plain_and_repeatable(detector: Detector) -> None:
     """Two fits on equal rows are equal, hold plain arrays only, and score alike when loaded from them."""
     if not isinstance(detector, Trainable):
         return
-    first, second = _fitted(detector), _fitted(detector)
+    first, second = _fitted(detector), _fit(detector)
     assert isinstance(first, Trainable) and isinstance(second, Trainable)
     assert first.model is not None and second.model is not None
     for name, array in first.model.items():
@@ -305,7 +306,7 @@ def check_fit_is_plain_and_repeatable(detector: Detector) -> None:
     assert list(loaded.score(batch)) == list(first.score(batch)), "a loaded model scores differently"
 
 
-def _fitted(detector: Detector) -> Detector:
+def _fit(detector: Detector) -> Detector:
     import numpy as np
 
     if not isinstance(detector, Trainable) or detector.model is not None:
@@ -316,6 +317,9 @@ def _fitted(detector: Detector) -> Detector:
         classes += [bool(i % 2)] * len(rows[-1])
     return detector.fit(np.concatenate(rows), np.array(classes))
 
+
+#: Kept, since several checks of one detector in a row ask for it.
+_fitted: Callable[[Any], Detector] = functools.lru_cache(maxsize=4)(_fit)
 
 DETECTOR_CHECKS: tuple[Callable[[Any], None], ...] = (
     check_is_a_value,

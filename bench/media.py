@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import stat
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bench import containers, decode_jxl
 from bench.errors import CodedError
@@ -17,6 +18,8 @@ from bench.errors import CodedError
 if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
+
+T = TypeVar("T")
 
 #: Pixels beyond which a file is refused before anything is allocated (a decompression bomb, or simply too large).
 MAX_PIXELS = 100_000_000
@@ -33,13 +36,14 @@ class Media:
         mime: its type by content, e.g. ``image/jpeg``; ``Media.from_bytes`` finds it.
     """
 
-    __slots__ = ("_data", "_header", "_pixels", "_sha256", "fresh", "mime")
+    __slots__ = ("_data", "_header", "_made", "_pixels", "_sha256", "fresh", "mime")
 
     def __init__(self, data: bytes, mime: str) -> None:
         self._data: bytes | None = data
         self._pixels: np.ndarray | None = None
         self._header: containers.Header | None = None
         self._sha256 = ""
+        self._made: dict[Callable[[Media], Any], Any] = {}
         self.mime = mime
         #: True for pixels that were never a file: whatever encodes them, there are no metadata to be read.
         self.fresh = False
@@ -157,6 +161,20 @@ class Media:
             pixels.flags.writeable = False
             self._pixels = pixels
         return self._pixels
+
+    def once(self, make: Callable[[Media], T]) -> T:
+        """What a function makes of this file, made at the first call and kept as long as the file is.
+
+        Detectors share what they have in common this way (a grey picture, a residual, a vector of features).
+
+        Args:
+            make: a function of a module, which is also the key; its result is shared, so nobody may change it. What it
+                raises is not kept.
+        """
+        if make not in self._made:
+            self._made[make] = make(self)
+        made: T = self._made[make]
+        return made
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Media) and self.mime == other.mime and self.data == other.data

@@ -53,9 +53,7 @@ def subsampling(parts: bytes) -> str | None:
 @lru_cache(maxsize=512)
 def quality(table: tuple[int, ...]) -> float:
     """The quality 1..100 whose IJG luminance table (libjpeg ``jpeg_quality_scaling``) is nearest by absolute sum."""
-    best = min(
-        range(100, 0, -1), key=lambda q: sum(abs(a - b) for a, b in zip(table, _ijg(q, max(table)), strict=True))
-    )
+    best = min(range(100, 0, -1), key=lambda q: sum(abs(a - b) for a, b in zip(table, ijg(q, max(table)), strict=True)))
     return float(best)
 
 
@@ -65,5 +63,6 @@ def _scaled(level: int, limit: int) -> tuple[int, ...]:
     return tuple(min(max((value * scale + 50) // 100, 1), limit) for value in _LUMINANCE)
 
 
-def _ijg(level: int, largest: int) -> tuple[int, ...]:
+def ijg(level: int, largest: int = 255) -> tuple[int, ...]:
+    """The luminance table of a quality 1..100 in zigzag order, as libjpeg scales it for steps up to ``largest``."""
     return _scaled(level, 255 if largest <= 255 else 32_767)

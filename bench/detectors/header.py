@@ -11,9 +11,8 @@ from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from bench.containers import Header
-from bench.detectors import forest
+from bench.detectors import common, forest
 from bench.detectors.base import Arrays, DetectorInfo, Score
-from bench.errors import CodedError, coded
 from bench.media import Media
 from bench.settings import settings
 
@@ -52,6 +51,11 @@ def header_features(header: Header) -> np.ndarray:
     return np.array(values, np.float32)
 
 
+def features_of(media: Media) -> np.ndarray:
+    """``header_features`` of a file."""
+    return header_features(media.header)
+
+
 @settings
 class HeaderDetector:
     """A random forest on format, size and JPEG quality, fitted on the train split."""
@@ -62,7 +66,7 @@ class HeaderDetector:
 
     def training_rows(self, media: Media, rng: np.random.Generator) -> np.ndarray:
         """One row."""
-        return header_features(media.header)[None]
+        return features_of(media)[None]
 
     def fit(self, features: np.ndarray, is_ai: np.ndarray) -> HeaderDetector:
         """The forest."""
@@ -72,15 +76,10 @@ class HeaderDetector:
         """With a forest fitted earlier."""
         return replace(self, model=model)
 
+    def values(self, rows: np.ndarray) -> np.ndarray:
+        """The share of AI in the leaves that each row ends in."""
+        return forest.score(self.model or {}, rows)
+
     def score(self, batch: Sequence[Media]) -> list[Score]:
         """The share of AI among training files with such a header, 0..1."""
-        return [self._score(media) for media in batch]
-
-    def _score(self, media: Media) -> Score:
-        if self.model is None:
-            return Score(None, "unavailable", "E_UNTRAINED", "header has no fitted model")
-        try:
-            return Score(float(forest.score(self.model, header_features(media.header)[None])[0]))
-        except CodedError as error:
-            failure = coded(error)
-            return Score(None, "error", failure.code, failure.detail)
+        return common.scores(self, features_of, batch)

@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
-from bench.detectors import forest
+from bench.detectors import common, forest
 from bench.detectors.base import Arrays, DetectorInfo, Score
-from bench.errors import CodedError, coded
 from bench.media import Media
 from bench.settings import settings
 
@@ -23,38 +22,23 @@ if TYPE_CHECKING:
 PERIOD = 16
 #: Half of the plane of harmonics, 9 x 17 per channel: a real signal's other half mirrors it.
 FEATURES = 9 * 17 * 3
-#: Longest side of the centre that is analysed, pixels: bounds the cost of a large photograph.
-MAX_SIDE = 1024
-#: JPEG qualities from which each training picture's augmented copies are drawn, as in the paper's training.
-AUGMENT_QUALITIES = (60, 100)
 
 
-def spectrum_features(pixels: np.ndarray) -> np.ndarray:
-    """Log magnitudes at the harmonics of period 16, ``(459,)`` float32.
+def spectrum_features(media: Media) -> np.ndarray:
+    """Log magnitudes at the harmonics of period 16 of the cross-difference, ``(459,)`` float32.
 
     The Fourier coefficient of an ``N``-periodic signal at ``k N / 16`` equals the 16-point transform of the signal
     folded modulo 16, so the full transform is never needed. Magnitudes are in units of what white noise of the same
     energy would give, which makes them independent of the picture's size.
 
-    Args:
-        pixels: ``(height, width, 3)`` uint8, at least 17 pixels a side.
-
     Raises:
-        CodedError: ``E_TOO_SMALL``.
+        CodedError: ``E_TOO_SMALL`` under 17 pixels a side, or as ``Media.pixels``.
     """
     import cv2
     import numpy as np
 
-    height, width = pixels.shape[:2]
-    rows = min(height - 1, MAX_SIDE) // PERIOD * PERIOD
-    columns = min(width - 1, MAX_SIDE) // PERIOD * PERIOD
-    if rows < PERIOD or columns < PERIOD:
-        raise CodedError("E_TOO_SMALL", f"{width}x{height} pixels; spectrum needs {PERIOD + 1} a side")
-    top, left = (height - 1 - rows) // 2, (width - 1 - columns) // 2
-    part = pixels[top : top + rows + 1, left : left + columns + 1]
-    # |x(i,j) + x(i+1,j+1) - x(i,j+1) - x(i+1,j)|: the difference of differences, exact in 16 bits.
-    vertical = cv2.subtract(part[1:], part[:-1], dtype=cv2.CV_16S)
-    cross = cv2.absdiff(vertical[:, 1:], vertical[:, :-1])
+    cross = media.once(common.cross_difference).values
+    rows, columns = cross.shape[:2]
     folded = cross.reshape(rows // PERIOD, PERIOD, columns // PERIOD, PERIOD * 3).sum(axis=0, dtype=np.int32)
     folded = folded.sum(axis=1).reshape(PERIOD, PERIOD, 3)
     _, deviation = cv2.meanStdDev(cross)
@@ -78,22 +62,11 @@ class Spectrum:
     info = DetectorInfo("spectrum", version="1", reads="pixels")
 
     def __post_init__(self) -> None:
-        if not 0 <= self.copies <= 20:
-            raise ValueError(f"copies must be in 0..20, got {self.copies}")
+        common.check_copies(self.copies)
 
     def training_rows(self, media: Media, rng: np.random.Generator) -> np.ndarray:
         """The picture as it is, and ``copies`` JPEG copies of random quality 60..100."""
-        import cv2
-        import numpy as np
-
-        pixels = media.pixels()
-        bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-        rows = [spectrum_features(pixels)]
-        for quality in rng.integers(AUGMENT_QUALITIES[0], AUGMENT_QUALITIES[1] + 1, self.copies):
-            _, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
-            copy: np.ndarray = cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB)  # type: ignore[assignment]
-            rows.append(spectrum_features(copy))
-        return np.stack(rows)
+        return common.training_rows(media, spectrum_features, self.copies, False, rng)
 
     def fit(self, features: np.ndarray, is_ai: np.ndarray) -> Spectrum:
         """The forest."""
@@ -103,15 +76,10 @@ class Spectrum:
         """With a forest fitted earlier."""
         return replace(self, model=model)
 
+    def values(self, rows: np.ndarray) -> np.ndarray:
+        """The share of AI in the leaves that each row ends in."""
+        return forest.score(self.model or {}, rows)
+
     def score(self, batch: Sequence[Media]) -> list[Score]:
         """The share of AI in the leaves that the picture ends in, 0..1; raw, not calibrated."""
-        return [self._score(media) for media in batch]
-
-    def _score(self, media: Media) -> Score:
-        if self.model is None:
-            return Score(None, "unavailable", "E_UNTRAINED", "spectrum has no fitted model")
-        try:
-            return Score(float(forest.score(self.model, spectrum_features(media.pixels())[None])[0]))
-        except CodedError as error:
-            failure = coded(error)
-            return Score(None, "error", failure.code, failure.detail)
+        return common.scores(self, spectrum_features, batch)

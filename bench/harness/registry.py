@@ -117,7 +117,7 @@ def detector(text: str) -> Detector:
     if ":" in text and "(" not in text:
         return _as_detector(import_object(text, text), text)
     for known in DETECTORS:
-        if text.lower() == known.info.name:
+        if text.lower() == known.info.name.lower():
             return known
     names = [known.info.name for known in DETECTORS]
     return _as_detector(_build(text, detector_classes(), "detector", names), text)

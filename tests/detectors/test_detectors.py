@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from bench.containers import Header
-from bench.detectors import DETECTORS, forest
+from bench.detectors import DETECTORS, forest, linear
 from bench.detectors.base import Detector, DetectorInfo, Score, Trainable, ask
 from bench.detectors.declared import Declared
 from bench.detectors.header import FEATURES, HeaderDetector, header_features
@@ -21,6 +24,10 @@ from bench.labels.base import Claim
 from bench.labels.gb45438 import GB45438
 from bench.labels.iptc import IPTC
 from bench.media import Media
+
+
+def spectrum_of(pixels: np.ndarray) -> np.ndarray:
+    return spectrum_features(Media.from_pixels(pixels))
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +49,16 @@ def test_forest_gives_the_numbers_of_scikit_learn(two_classes: tuple[np.ndarray,
     asked = np.concatenate([features, features[::-1] * 1.5, np.random.default_rng(1).normal(0, 3, (50, 7))])
     assert np.abs(forest.score(ours, asked) - theirs.predict_proba(asked)[:, 1]).max() < 1e-12
     assert all(isinstance(array, np.ndarray) and array.dtype != object for array in ours.values())
+
+
+def test_linear_gives_the_numbers_of_scikit_learn(two_classes: tuple[np.ndarray, np.ndarray]) -> None:
+    features, is_ai = two_classes
+    features = np.concatenate([features * 30 + 5, np.full((len(features), 1), 7, np.float32)], axis=1)  # one constant
+    theirs = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, class_weight="balanced"))
+    theirs.fit(features.astype(float), is_ai)
+    ours = linear.fit(features, is_ai)
+    assert np.abs(linear.score(ours, features) - theirs.decision_function(features)).max() < 1e-4
+    assert ours["weights"][-1] == 0
 
 
 def test_forest_of_one_leaf_scores_its_share() -> None:
@@ -76,14 +93,14 @@ def test_spectrum_is_the_full_transform_at_the_harmonics_of_sixteen(tools) -> No
     full = np.abs(np.fft.fft2(cross, axes=(0, 1))) / (math.sqrt(rows * columns) * (cross.std(axis=(0, 1)) + 1e-3))
     picked = [full[k * rows // 16, (m * columns // 16) % columns] for k in range(9) for m in range(-8, 9)]
     expected = np.log(np.array(picked) + 1e-3).ravel()
-    assert np.abs(spectrum_features(pixels) - expected).max() < 1e-4
+    assert np.abs(spectrum_of(pixels) - expected).max() < 1e-4
 
 
 def test_spectrum_shows_a_period_that_divides_sixteen(tools) -> None:
     plain = tools.texture(5, 129, 129)
     grid = plain.copy()
     grid[::8, ::8] = np.clip(grid[::8, ::8].astype(int) + 40, 0, 255)
-    gain = (spectrum_features(grid) - spectrum_features(plain)).reshape(9, 17, 3).mean(axis=2)
+    gain = (spectrum_of(grid) - spectrum_of(plain)).reshape(9, 17, 3).mean(axis=2)
     on_the_grid = gain[2:7:2, 2:15:2]  # multiples of 1/8, the Nyquist frequency left out
     assert on_the_grid.min() > 0.5
     assert np.median(gain) < 0.2
@@ -92,18 +109,18 @@ def test_spectrum_shows_a_period_that_divides_sixteen(tools) -> None:
 def test_spectrum_of_a_large_picture_is_that_of_its_centre(tools) -> None:
     large = tools.texture(6, 1500, 1400)
     top, left = (1500 - 1 - 1024) // 2, (1400 - 1 - 1024) // 2
-    assert np.array_equal(spectrum_features(large), spectrum_features(large[top : top + 1025, left : left + 1025]))
+    assert np.array_equal(spectrum_of(large), spectrum_of(large[top : top + 1025, left : left + 1025]))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (16, 300), (300, 16)])
 def test_picture_too_small_for_a_spectrum_is_coded(shape: tuple[int, int]) -> None:
     with pytest.raises(CodedError, match="E_TOO_SMALL") as raised:
-        spectrum_features(np.zeros((*shape, 3), np.uint8))
+        spectrum_of(np.zeros((*shape, 3), np.uint8))
     assert f"{shape[1]}x{shape[0]}" in raised.value.detail
 
 
 def test_flat_picture_has_a_finite_spectrum() -> None:
-    assert np.isfinite(spectrum_features(np.full((33, 33, 3), 200, np.uint8))).all()
+    assert np.isfinite(spectrum_of(np.full((33, 33, 3), 200, np.uint8))).all()
 
 
 def test_number_of_copies_is_checked() -> None:

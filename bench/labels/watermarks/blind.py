@@ -67,6 +67,14 @@ class BlindWatermark:
         """The decoded bits, at the size the picture has now."""
         return common.read(self, media, lambda pixels: _extract(pixels, self.length, self.password))
 
+    def votes(self, media: Media) -> np.ndarray:
+        """What each block of each plane says, ``(votes per bit, bits)`` in 0..1; see ``common.rows``."""
+        import numpy as np
+
+        planes = _votes(media.pixels(), self.length, self.password)
+        shuffled = np.concatenate([common.rows(votes, self.length) for votes in planes])
+        return shuffled[:, np.argsort(_places(self.length, self.password))]
+
 
 def _planes(pixels: np.ndarray, length: int) -> np.ndarray:
     """YUV as float32, ``(height, width, 3)``, a black row or column added where a side is odd."""
@@ -124,9 +132,8 @@ def _embed(pixels: np.ndarray, bits: np.ndarray, password: int) -> np.ndarray:
     return np.ascontiguousarray(np.rint(np.clip(bgr, 0, 255)).astype(np.uint8)[..., ::-1])
 
 
-def _extract(pixels: np.ndarray, length: int, password: int) -> np.ndarray:
-    import numpy as np
-
+def _votes(pixels: np.ndarray, length: int, password: int) -> list[np.ndarray]:
+    """For each plane, what each block says: 0, 1/4, 3/4 or 1, the first singular value counting three times."""
     yuv = _planes(pixels, length)
     votes = []
     for channel in range(3):
@@ -134,12 +141,26 @@ def _extract(pixels: np.ndarray, length: int, password: int) -> np.ndarray:
         s = _decomposed(blocks, _shuffles(password, len(blocks)))[1]
         first, second = (s[:, i] % step > step / 2 for i, step in enumerate(STEPS))
         votes.append((first * 3 + second) / 4)
-    of = np.arange(len(votes[0])) % length
-    shares = np.bincount(of, weights=np.sum(votes, axis=0), minlength=length) / (3 * np.bincount(of, minlength=length))
+    return votes
+
+
+def _places(length: int, password: int) -> np.ndarray:
+    """Which bit of the message each bit that was embedded is, ``(length,)``."""
+    import numpy as np
+
     place = np.arange(length)
     np.random.RandomState(password).shuffle(place)
+    return place
+
+
+def _extract(pixels: np.ndarray, length: int, password: int) -> np.ndarray:
+    import numpy as np
+
+    votes = _votes(pixels, length, password)
+    of = np.arange(len(votes[0])) % length
+    shares = np.bincount(of, weights=np.sum(votes, axis=0), minlength=length) / (3 * np.bincount(of, minlength=length))
     message = np.empty(length, bool)
-    message[place] = _upper_class(shares)
+    message[_places(length, password)] = _upper_class(shares)
     return message
 
 

@@ -73,6 +73,16 @@ def read(label: Label, media: Media, extract: Callable[[np.ndarray], np.ndarray]
     return Reading(label.name, label.position, "present", fields={"bits": text})
 
 
+def rows(votes: np.ndarray, length: int) -> np.ndarray:
+    """The votes of the blocks, which name the message's bits in turn, as ``(votes per bit, bits)`` float64.
+
+    What is left of the last turn is left out, so that every bit has equally many.
+    """
+    import numpy as np
+
+    return votes[: len(votes) // length * length].reshape(-1, length).astype(np.float64)
+
+
 def check_area(pixels: np.ndarray, smallest: int) -> None:
     """Refuse a picture that the scheme's own package refuses.
 

@@ -73,6 +73,10 @@ class DwtDct(_Haar):
         """The decoded bits."""
         return common.read(self, media, lambda pixels: _extract(pixels, self.length, _largest))
 
+    def votes(self, media: Media) -> np.ndarray:
+        """What each block says, ``(blocks per bit, bits)`` of 0 and 1; see ``common.rows``."""
+        return common.rows(_votes(media.pixels(), self.length, _largest), self.length)
+
 
 @settings
 class DwtDctSvd(_Haar):
@@ -95,6 +99,10 @@ class DwtDctSvd(_Haar):
     def read(self, media: Media) -> Reading:
         """The decoded bits."""
         return common.read(self, media, lambda pixels: _extract(pixels, self.length, _singular))
+
+    def votes(self, media: Media) -> np.ndarray:
+        """What each block says, ``(blocks per bit, bits)`` of 0 and 1; see ``common.rows``."""
+        return common.rows(_votes(media.pixels(), self.length, _singular), self.length)
 
 
 def _plane(pixels: np.ndarray, length: int) -> tuple[np.ndarray, tuple[slice, slice]]:
@@ -122,11 +130,19 @@ def _embed(pixels: np.ndarray, bits: np.ndarray, mark: Callable[[np.ndarray, np.
     return cv2.cvtColor(yuv, cv2.COLOR_YUV2RGB)  # type: ignore[no-any-return]
 
 
-def _extract(pixels: np.ndarray, length: int, values: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+def _votes(pixels: np.ndarray, length: int, values: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Whether each block lies in the upper half of its interval, ``(blocks,)`` bool."""
     import numpy as np
 
     yuv, part = _plane(pixels, length)
-    upper = values(b.split(b.analyse(yuv[..., 1][part].astype(np.float64)).low)) % STEP > STEP / 2
+    upper: np.ndarray = values(b.split(b.analyse(yuv[..., 1][part].astype(np.float64)).low)) % STEP > STEP / 2
+    return upper
+
+
+def _extract(pixels: np.ndarray, length: int, values: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    import numpy as np
+
+    upper = _votes(pixels, length, values)
     of = np.arange(len(upper)) % length
     votes = np.bincount(of, weights=upper, minlength=length) / np.bincount(of, minlength=length)
     return votes * 255 > 127

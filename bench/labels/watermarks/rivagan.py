@@ -66,6 +66,10 @@ class RivaGan:
         """The decoded bits."""
         return common.read(self, media, lambda pixels: _extract(pixels) > self.threshold)
 
+    def votes(self, media: Media) -> np.ndarray:
+        """What the decoder says of each bit, ``(1, 32)`` in 0..1."""
+        return _extract(media.pixels())[None].astype("float64")
+
 
 def _frame(pixels: np.ndarray) -> np.ndarray:
     import numpy as np

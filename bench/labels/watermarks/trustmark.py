@@ -67,7 +67,13 @@ class TrustMark:
 
     def read(self, media: Media) -> Reading:
         """The decoded bits."""
-        return common.read(self, media, _extract)
+        return common.read(self, media, lambda pixels: _logits(pixels) > 0)
+
+    def votes(self, media: Media) -> np.ndarray:
+        """What the decoder says of each bit, ``(1, bits)`` in 0..1: the logistic function of its logits."""
+        import numpy as np
+
+        return 1 / (1 + np.exp(-_logits(media.pixels())[None].astype(np.float64)))
 
 
 def _part(pixels: np.ndarray) -> tuple[slice, slice]:
@@ -107,6 +113,6 @@ def _embed(pixels: np.ndarray, bits: np.ndarray, strength: float) -> np.ndarray:
     return result
 
 
-def _extract(pixels: np.ndarray) -> np.ndarray:
+def _logits(pixels: np.ndarray) -> np.ndarray:
     logits = onnx.run(WEIGHTS, "decoder_Q.onnx", _square(pixels[_part(pixels)]))
-    return logits[0] > 0  # type: ignore[no-any-return]
+    return logits[0]  # type: ignore[no-any-return]

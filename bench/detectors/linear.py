@@ -1,0 +1,43 @@
+"""Logistic regression on standardised features as plain arrays: fitted by scikit-learn, evaluated without it.
+
+On the residual and JPEG statistics cross-validation by family found it about as good as ``forest`` on clean files and
+a little better on the mean of re-encoded ones, with a model of a few hundred numbers and scores without ties; on the
+harmonics of ``spectrum`` it was worse on clean files.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.detectors.base import Arrays
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def fit(features: np.ndarray, is_ai: np.ndarray, strength: float = 0.01) -> Arrays:
+    """Fit the weights, classes weighted alike.
+
+    Args:
+        features: ``(n, k)`` float; constant ones get no weight.
+        is_ai: ``(n,)`` bool, both classes present.
+        strength: inverse of the L2 penalty (``C`` of scikit-learn).
+    """
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+
+    exact = features.astype(np.float64)
+    mean, spread = exact.mean(axis=0), exact.std(axis=0)
+    spread = np.where(spread > 1e-9, spread, np.inf)
+    model = LogisticRegression(C=strength, class_weight="balanced", max_iter=1000)
+    model.fit((exact - mean) / spread, is_ai)
+    weights = model.coef_[0] / spread
+    return {"weights": weights, "bias": np.array([model.intercept_[0] - mean @ weights])}
+
+
+def score(model: Arrays, features: np.ndarray) -> np.ndarray:
+    """The log-odds of AI, ``(n,)`` float64."""
+    import numpy as np
+
+    scores: np.ndarray = features.astype(np.float64) @ model["weights"] + model["bias"][0]
+    return scores
