@@ -160,25 +160,30 @@ def inspect(paths: tuple[Path, ...], watermarks: bool, visible: bool, as_json: b
 @click.argument("detector")
 @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--run", "folder", type=click.Path(path_type=Path), help="Run whose fitted models to use.")
+@click.option("--model", type=click.Path(path_type=Path), help="Model file of `washtest train` to use.")
 @json_option
-def detect(detector: str, paths: tuple[Path, ...], folder: Path | None, as_json: bool) -> None:
+def detect(detector: str, paths: tuple[Path, ...], folder: Path | None, model: Path | None, as_json: bool) -> None:
     """Score files with one DETECTOR; higher = more AI.
 
     \b
     Examples:
       washtest detect declared picture.jpg
       washtest detect spectrum *.png --run runs/quick-mini --json
+      washtest detect spectrum picture.jpg --model my.safetensors
       washtest detect my_detector.py:score picture.jpg
     """
     from bench.detectors.base import Score, Trainable, ask
     from bench.harness import registry
     from bench.harness.training import load_model
 
-    chosen = registry.detector(detector)
+    if model is not None and folder is not None:
+        raise UserError("give --model or --run, not both")
+    chosen = registry.detector(detector if model is None else f"{detector}@{model}")
     if isinstance(chosen, Trainable):
         if folder is None:
             raise UserError(
-                f"{detector} learns from a run's train split; name the run with --run, e.g. runs/quick-mini"
+                f"{detector} learns from a train split; name a run with --run, e.g. runs/quick-mini, or a file that "
+                "washtest train made with --model"
             )
         chosen = chosen.with_model(load_model(folder, "native", chosen.info.name))
     found = []

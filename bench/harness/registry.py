@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import UserError, unknown
+from bench.tensors import SUFFIX
 from bench.tools import distributions_with_entry_points
 
 if TYPE_CHECKING:
@@ -102,13 +103,16 @@ def label(text: str) -> Label:
 
 
 def detector(text: str) -> Detector:
-    """The detector that a text names: a registered name, ``Spectrum(strength=0.1)``, ``module:attr``, ``file.py:attr``.
+    """The detector that a text names: a registered name, ``Spectrum(copies=5)``, ``module:attr``, ``file.py:attr``.
 
     An attribute that is a class is instantiated, one with ``score`` taken as it is, any other callable wrapped as
-    ``list[path] -> list[float]``.
+    ``list[path] -> list[float]``. ``spectrum@my.safetensors`` is a detector with the model that ``washtest train``
+    fitted.
     """
     from bench.detectors import DETECTORS
 
+    if text.endswith(SUFFIX):
+        return _pretrained(text)
     if ":" in text and "(" not in text:
         return _as_detector(_import(text, text), text)
     for known in DETECTORS:
@@ -116,6 +120,24 @@ def detector(text: str) -> Detector:
             return known
     names = [known.info.name for known in DETECTORS]
     return _as_detector(_build(text, detector_classes(), "detector", names), text)
+
+
+def _pretrained(text: str) -> Detector:
+    from bench.detectors.base import Trainable
+    from bench.harness import models
+
+    name, at, file = text.partition("@")
+    if not at:
+        raise UserError(f"write the detector's name before its model: NAME@{text}")
+    base = detector(name)
+    if not isinstance(base, Trainable):
+        raise UserError(f"{name} does not learn, so that it has no model file")
+
+    def rebuilt(stored: str) -> Trainable:
+        built: Trainable = _build(stored, detector_classes(), "detector")
+        return built
+
+    return models.load(base, Path(file), "(" in name, rebuilt)
 
 
 def _as_detector(thing: Any, name: str) -> Detector:

@@ -122,7 +122,7 @@ MISTAKES = {
     "label gb45438 {jpg} {tmp}/o.jpg --claim {text}": "cannot be read as JSON",
     "label gb45438 {bmp} {tmp}/o.bmp": "E_NOT_APPLICABLE",
     "detect spectrm {jpg}": "unknown detector 'spectrm'. Did you mean spectrum?",
-    "detect spectrum {jpg}": "learns from a run's train split; name the run with --run",
+    "detect spectrum {jpg}": "learns from a train split; name a run with --run",
     "detect spectrum {jpg} --run {tmp}": "holds no fitted spectrum",
     "detect {tmp}/none.py:score {jpg}": "no such file",
     "dataset check {tmp}": "has no samples.csv",
