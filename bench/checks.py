@@ -89,6 +89,10 @@ def check_repr_names_it(entry: Any) -> None:
     """``repr`` is one line and, read back, gives an equal object."""
     text = repr(entry)
     assert "\n" not in text and " at 0x" not in text, f"{text!r} cannot be a name"
+    if isinstance(entry, Detector) and (text.endswith((".toml", ".csv")) or (":" in text and "(" not in text)):
+        back = registry.detector(text)  # named by its card, its table or its code
+        assert back == entry, f"{text!r} names {back!r}"
+        return
     known = {**registry.attack_classes(), **registry.label_classes(), **registry.detector_classes()}
     scope = {**known, type(entry).__name__: type(entry)}
     back = eval(text, {"__builtins__": {}}, scope)  # our own repr, with nothing in reach but the registered classes

@@ -51,7 +51,7 @@ def coded(error: BaseException) -> CodedError:
     """Any exception as a coded one: known codes stay, the rest become ``E_<Type>`` with the message."""
     if isinstance(error, CodedError):
         return error
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's own, on a card
         return CodedError("E_MEMORY", str(error) or "out of memory")
     return CodedError(f"E_{type(error).__name__.upper()}", str(error))
 

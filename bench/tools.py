@@ -15,6 +15,7 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from bench.errors import CodedError
 
@@ -136,8 +137,6 @@ def run_program(
     Raises:
         CodedError: ``E_TOOL_TIMEOUT``, ``E_TOOL`` (exit code or signal, with its last line), ``E_TOOL_START``.
     """
-    import contextlib
-    import signal
     import subprocess
 
     name = Path(command[0]).name
@@ -148,27 +147,57 @@ def run_program(
     limited = ["/bin/sh", "-c", limits, str(memory >> 10), *command]
     with (folder / "said.out").open("w+b") as out, (folder / "said.err").open("w+b") as err:
         try:
-            process = subprocess.Popen(
-                limited, cwd=folder, env=_environment(folder, home), stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                start_new_session=True,
-            )  # fmt: skip
+            code = call(limited, folder, _environment(folder, home), seconds, subprocess.DEVNULL, out, err)
         except OSError as error:
             raise CodedError("E_TOOL_START", f"{name}: {error.strerror or error}") from None
-        try:
-            code = process.wait(seconds)
         except subprocess.TimeoutExpired:
             raise CodedError("E_TOOL_TIMEOUT", f"{name} ran longer than {seconds:g} s") from None
-        finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
         out.seek(0)
         err.seek(0)
         said = [_text(stream.read(1 << 16), folder) for stream in (out, err)]
     if code not in codes:
-        how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
-        raise CodedError("E_TOOL", f"{name} {how}: {last_line(said[1]) or last_line(said[0]) or 'without a word'}")
+        raise CodedError(
+            "E_TOOL", f"{name} {ended(code)}: {last_line(said[1]) or last_line(said[0]) or 'without a word'}"
+        )
     return "\n".join(said)
+
+
+def call(
+    command: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    seconds: float,
+    stdin: int | BinaryIO,
+    stdout: int | BinaryIO,
+    stderr: int | BinaryIO,
+) -> int:
+    """Run a program and wait for it; whatever it leaves running is killed with its process group.
+
+    Returns:
+        Its exit code, minus the signal that ended it.
+
+    Raises:
+        OSError: it cannot be started.
+        subprocess.TimeoutExpired: it took longer than ``seconds``, and was killed.
+    """
+    import contextlib
+    import signal
+    import subprocess
+
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
+    )
+    try:
+        return process.wait(seconds)
+    finally:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def ended(code: int) -> str:
+    """How a program ended, in words."""
+    return f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
 
 
 def last_line(said: str) -> str:

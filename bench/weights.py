@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import files
-from bench.errors import Unavailable, UserError, unknown
+from bench.errors import CodedError, Unavailable, UserError, unknown
 from bench.tools import distribution_folder
 
 CHUNK = 1 << 20
@@ -159,8 +159,7 @@ def path(name: str, file_name: str) -> Path:
     found = locate(weights, file)
     if found is None:
         raise Unavailable("E_WEIGHTS_MISSING", f"{file.name} is missing; run: washtest weights fetch {name}")
-    status = found.stat()
-    digest = _digest_of(str(found), status.st_size, status.st_mtime_ns)
+    digest = digest_of(found)
     if digest != file.sha256:
         raise Unavailable(
             "E_WEIGHTS_DIGEST",
@@ -168,6 +167,16 @@ def path(name: str, file_name: str) -> Path:
             f"washtest weights fetch {name}",
         )
     return found
+
+
+def digest_of(file: Path) -> str:
+    """SHA-256 of a file, hexadecimal.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    status = file.stat()
+    return _digest_of(str(file), status.st_size, status.st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=64)
@@ -178,6 +187,19 @@ def _digest_of(file: str, size: int, changed: int) -> str:
         while chunk := stream.read(CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def verified(file: Path, sha256: str) -> bytes:
+    """The bytes of a file that has this digest.
+
+    Raises:
+        CodedError: ``E_WEIGHTS_DIGEST``.
+        OSError: it cannot be read.
+    """
+    data = file.read_bytes()
+    if (digest := hashlib.sha256(data).hexdigest()) != sha256:
+        raise CodedError("E_WEIGHTS_DIGEST", f"{file.name} has SHA-256 {digest[:16]}..., not {sha256[:16]}...")
+    return data
 
 
 def fetch(weights: Weights, folder: Path | None = None) -> list[Path]:

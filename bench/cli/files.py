@@ -12,6 +12,9 @@ from bench.cli.common import json_option, print_json, print_rows
 from bench.errors import CodedError, UserError, coded, unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bench.detectors.base import Detector, Score
     from bench.labels.base import Claim, Reading
     from bench.media import Media
 
@@ -171,8 +174,9 @@ def detect(detector: str, paths: tuple[Path, ...], folder: Path | None, model: P
       washtest detect spectrum *.png --run runs/quick-mini --json
       washtest detect spectrum picture.jpg --model my.safetensors
       washtest detect my_detector.py:score picture.jpg
+      washtest detect my_card.toml *.jpg
     """
-    from bench.detectors.base import Score, Trainable, ask
+    from bench.detectors.base import Trainable
     from bench.harness import registry
     from bench.harness.training import load_model
 
@@ -187,11 +191,7 @@ def detect(detector: str, paths: tuple[Path, ...], folder: Path | None, model: P
             )
         chosen = chosen.with_model(load_model(folder, "native", chosen.info.name))
     found = []
-    for path in paths:
-        try:
-            score = ask(chosen, [_read(path)])[0]
-        except (CodedError, UserError) as error:
-            score = Score(None, "error", getattr(error, "code", "E_INPUT"), str(error))
+    for path, score in _scored(chosen, paths):
         detail = (
             f"{score.code}: {score.detail}" if score.code and not score.detail.startswith(score.code) else score.detail
         )
@@ -203,6 +203,22 @@ def detect(detector: str, paths: tuple[Path, ...], folder: Path | None, model: P
         print_rows(("file", "detector", "value", "status", "detail"), [tuple(row.values()) for row in found])
     if any(row["status"] == "error" for row in found):
         raise click.exceptions.Exit(1)
+
+
+def _scored(detector: Detector, paths: Sequence[Path]) -> Iterator[tuple[Path, Score]]:
+    """The score of each file, as many asked about at once as the detector takes; one that cannot be read has none."""
+    from bench.detectors.base import ask, failed
+
+    for first in range(0, len(paths), detector.info.batch):
+        scores: dict[Path, Score] = {}
+        readable: dict[Path, Media] = {}
+        for path in paths[first : first + detector.info.batch]:
+            try:
+                readable[path] = _read(path)
+            except (CodedError, UserError) as error:
+                scores[path] = failed(error)
+        scores |= dict(zip(readable, ask(detector, list(readable.values())) if readable else [], strict=True))
+        yield from ((path, scores[path]) for path in paths[first : first + detector.info.batch])
 
 
 def _as_json(reading: Reading) -> dict[str, Any]:

@@ -34,6 +34,7 @@ class DetectorInfo:
         weights_sha256: "" for none.
         default_threshold: the vendor's own; flagged means score > threshold.
         probability: whether the score claims to be a probability.
+        batch: most files that it is given at once; more than 1 where that is cheaper.
     """
 
     name: str
@@ -44,6 +45,7 @@ class DetectorInfo:
     weights_sha256: str = ""
     default_threshold: float | None = None
     probability: bool = False
+    batch: int = 1
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,14 @@ class Score:
 
 
 def checked(value: object) -> Score:
-    """A number as a score; anything else, NaN and infinity as a coded error."""
+    """A number as a score; anything else, a text too, NaN and infinity as a coded error."""
     import math
 
     try:
+        if isinstance(value, str | bytes | bytearray):
+            raise TypeError
         number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except Exception:  # whatever the conversion of somebody's own type raises
         return Score(None, "error", "E_NOT_A_NUMBER", f"the score is {value!r}")
     if not math.isfinite(number):
         return Score(None, "error", "E_NOT_FINITE", f"the score is {number}")
@@ -103,8 +107,20 @@ def ask(detector: Detector, batch: Sequence[Media]) -> list[Score]:
     """One sound score per file, whatever the detector does.
 
     An exception, a wrong count, something that is no ``Score``, NaN and infinity are errors with a code: never a
-    verdict, and never the loss of what other detectors say about the same file.
+    verdict, and never the loss of what other detectors say about the same file. Files of a batch that got no verdict
+    for an error are asked about again, each alone, so that one bad file costs no other its verdict; a detector that
+    runs out of time twice in a row is not asked again.
     """
+    scores = _asked(detector, batch)
+    late = 0
+    for i, score in enumerate(scores if len(batch) > 1 else ()):
+        if score.status == "error" and late < 2:
+            scores[i] = _asked(detector, batch[i : i + 1])[0]
+            late = late + 1 if scores[i].code == "E_TIMEOUT" else 0
+    return scores
+
+
+def _asked(detector: Detector, batch: Sequence[Media]) -> list[Score]:
     name = detector.info.name
     try:
         scores = list(detector.score(batch))
@@ -112,9 +128,13 @@ def ask(detector: Detector, batch: Sequence[Media]) -> list[Score]:
             raise CodedError("E_LENGTH", f"{name} returned {len(scores)} scores for {len(batch)} files")
         return [_sound(name, score) for score in scores]
     except (Exception, SystemExit) as error:
-        failure = coded(error)
-        status: Literal["unavailable", "error"] = "unavailable" if isinstance(failure, Unavailable) else "error"
-        return [Score(None, status, failure.code, failure.detail)] * len(batch)
+        return [failed(error)] * len(batch)
+
+
+def failed(error: BaseException) -> Score:
+    """No verdict, for this reason."""
+    failure = coded(error)
+    return Score(None, "unavailable" if isinstance(failure, Unavailable) else "error", failure.code, failure.detail)
 
 
 def _sound(name: str, score: object) -> Score:

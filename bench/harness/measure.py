@@ -13,12 +13,13 @@ from itertools import groupby
 from typing import Any
 
 from attacks import Attack
-from bench.detectors.base import Detector, ask
+from bench.detectors.base import Detector
 from bench.errors import CodedError, coded, state_of
 from bench.harness.plan import PlannedView, Suite, Task, generator_for
 from bench.harness.quality import psnr, ssim
 from bench.harness.regimes import in_regime
 from bench.harness.samples import Sample
+from bench.harness.scoring import Scoring
 from bench.labels import write_bundle
 from bench.labels.base import Claim, Label, Reading, graded, touches_pixels
 from bench.media import Media
@@ -63,13 +64,22 @@ def measure(bench: Bench, task: Task) -> Rows:
         media.pixels()
     except Exception as error:
         return failed(bench, task, error)
+    scoring = Scoring(rows["scores"])
     for (regime, bundle), views in groupby(task.views, key=lambda view: (view.regime, view.bundle)):
-        _measure_group(rows, bench, task.sample, media, regime, bundle, list(views))
+        _measure_group(rows, scoring, bench, task.sample, media, regime, bundle, list(views))
+    scoring.finish()
     return rows
 
 
 def _measure_group(
-    rows: Rows, bench: Bench, sample: Sample, media: Media, regime: str, bundle: str, views: list[PlannedView]
+    rows: Rows,
+    scoring: Scoring,
+    bench: Bench,
+    sample: Sample,
+    media: Media,
+    regime: str,
+    bundle: str,
+    views: list[PlannedView],
 ) -> None:
     """The views that start from one labelled file."""
     readers = bench.suite.read_in(bundle)
@@ -112,8 +122,8 @@ def _measure_group(
         rows["views"].append(row | {"seconds_quality": finished - decoded})
         for label in readers:
             rows["readings"].append(_read(view, label, attacked, bool(written), expected.get(label)))
-        for detector in bench.detectors[regime] if view.scored else ():
-            rows["scores"].append(_score(view, detector, attacked))
+        if view.scored:
+            scoring.add(view.key, attacked, bench.detectors[regime])
 
 
 def failed(bench: Bench, task: Task, error: BaseException) -> Rows:
@@ -221,18 +231,4 @@ def _read(
         "seconds": time.perf_counter() - start,
         "code": reading.code,
         "detail": reading.detail,
-    }
-
-
-def _score(view: PlannedView, detector: Detector, media: Media) -> dict[str, Any]:
-    start = time.perf_counter()
-    score = ask(detector, [media])[0]
-    return {
-        "key": view.key,
-        "detector": detector.info.name,
-        "value": score.value,
-        "status": score.status,
-        "seconds": time.perf_counter() - start,
-        "code": score.code,
-        "detail": score.detail,
     }

@@ -214,7 +214,10 @@ class Plan:
             "alphas": list(suite.alphas),
             "attacks": [repr(attack) for attack in suite.attacks],
             "bundles": [f"{bundle.name}: {', '.join(map(repr, bundle.labels))}" for bundle in suite.bundles],
-            "detectors": [f"{detector!r} {detector.info.version}" for detector in suite.detectors],
+            "detectors": [
+                " ".join(filter(None, (repr(detector), detector.info.version, detector.info.weights_sha256[:16])))
+                for detector in suite.detectors
+            ],
             "versions": self.versions,
         }
 

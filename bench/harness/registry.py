@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import ast
 import functools
-import sys
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import UserError, unknown
+from bench.importing import import_object
 from bench.tensors import SUFFIX
 from bench.tools import distributions_with_entry_points
 
@@ -54,7 +54,7 @@ def _classes(registry: tuple[Any, ...], kind: str) -> dict[str, Any]:
     found: dict[str, Any] = {type(entry).__name__: type(entry) for entry in registry}
     for group, name, target in distributions_with_entry_points(f"washtest.{kind}"):
         if group == f"washtest.{kind}":
-            found.setdefault(name, _import(target, name))
+            found.setdefault(name, import_object(target, name))
     return found
 
 
@@ -67,7 +67,7 @@ def attack(text: str) -> Attack:
     from attacks import Attack
 
     named = ":" in text and "(" not in text
-    built = _made(_import(text, text), text) if named else _build(text, attack_classes(), "attack")
+    built = _made(import_object(text, text), text) if named else _build(text, attack_classes(), "attack")
     if not isinstance(built, Attack):
         raise UserError(f"{text} is no attack: it needs family, severity, axis, channel and a call (media, rng)")
     _give_donor(built)
@@ -103,18 +103,23 @@ def label(text: str) -> Label:
 
 
 def detector(text: str) -> Detector:
-    """The detector that a text names: a registered name, ``Spectrum(copies=5)``, ``module:attr``, ``file.py:attr``.
+    """The detector that a text names.
 
-    An attribute that is a class is instantiated, one with ``score`` taken as it is, any other callable wrapped as
-    ``list[path] -> list[float]``. ``spectrum@my.safetensors`` is a detector with the model that ``washtest train``
-    fitted.
+    A registered name, ``Spectrum(copies=1)``, one of these with the model that ``washtest train`` fitted
+    (``spectrum@my.safetensors``), ``module:attr``, ``file.py:attr``, the path of a card (``my.toml``) or of a table of
+    scores (``scores.csv``). An attribute that is a class is instantiated, one with ``score`` taken as it is, any other
+    callable wrapped as ``list[path] -> list[float]``.
     """
     from bench.detectors import DETECTORS
 
     if text.endswith(SUFFIX):
         return _pretrained(text)
+    if Path(text).suffix.lower() in (".toml", ".csv"):
+        from bench.detectors import plugins
+
+        return plugins.load(text)
     if ":" in text and "(" not in text:
-        return _as_detector(_import(text, text), text)
+        return _as_detector(import_object(text, text), text)
     for known in DETECTORS:
         if text.lower() == known.info.name:
             return known
@@ -141,7 +146,7 @@ def _pretrained(text: str) -> Detector:
 
 
 def _as_detector(thing: Any, name: str) -> Detector:
-    from bench.detectors.external import CallableDetector
+    from bench.detectors.plugins.function import CallableDetector
 
     thing = _made(thing, name)
     if hasattr(thing, "score") and hasattr(thing, "info"):
@@ -161,34 +166,6 @@ def _made(thing: Any, name: str) -> Any:
         return thing()
     except Exception as error:  # whatever the user's own class raises
         raise UserError(f"{name} cannot be made without parameters: {type(error).__name__}: {error}") from None
-
-
-def _import(target: str, name: str) -> Any:
-    """The object at ``module:attr`` or ``path/to/file.py:attr``."""
-    import importlib
-    import importlib.util
-
-    module_name, _, attribute = target.rpartition(":")
-    try:
-        if module_name.endswith(".py"):
-            path = Path(module_name)
-            spec = importlib.util.spec_from_file_location(f"washtest_file_{path.stem}", path)
-            if spec is None or spec.loader is None or not path.is_file():
-                raise UserError(f"{module_name}: no such file (asked for as {name})")
-            module = importlib.util.module_from_spec(spec)
-            # Dataclasses look their module up by name; a name of our own hides no other module.
-            sys.modules[module.__name__] = module
-            spec.loader.exec_module(module)
-        else:
-            module = importlib.import_module(module_name)
-    except UserError:
-        raise
-    except (Exception, SystemExit) as error:  # whatever the user's own module does while it is imported
-        raise UserError(f"{module_name} cannot be imported: {type(error).__name__}: {error}") from None
-    try:
-        return functools.reduce(getattr, attribute.split("."), module)
-    except AttributeError:
-        raise UserError(f"{module_name} has no {attribute!r} (asked for as {name})") from None
 
 
 def _build(text: str, classes: dict[str, Any], kind: str, more_names: list[str] | None = None) -> Any:

@@ -237,12 +237,13 @@ def _header(plan: Plan, command: str) -> dict[str, Any]:
 
 def _describe_detectors(header: dict[str, Any], plan: Plan, fitted: dict[str, Fitted]) -> None:
     problems = list(dict.fromkeys(line for found in fitted.values() for line in found.problems))
-    header["warnings"] = problems
+    absent = {d.info.name: missing for d in plan.suite.detectors if (missing := getattr(d, "missing", str)())}
+    header["warnings"] = problems + [f"{name} cannot run here; {missing}" for name, missing in absent.items()]
     header["detectors"] = []
     for detector in plan.suite.detectors:
         info = detector.info
         trained = {r: found.trained[info.name] for r, found in fitted.items() if info.name in found.trained}
-        problem = next((line for line in problems if line.startswith(f"{info.name} ")), "")
+        problem = next((line for line in header["warnings"] if line.startswith(f"{info.name} ")), "")
         header["detectors"].append(
             {
                 "name": info.name,
@@ -254,7 +255,7 @@ def _describe_detectors(header: dict[str, Any], plan: Plan, fitted: dict[str, Fi
                 "default_threshold": info.default_threshold,
                 "probability": info.probability,
                 "status": "unavailable" if problem else "ok",
-                "code": "E_UNTRAINED" if problem else "",
+                "code": "E_MISSING" if info.name in absent else "E_UNTRAINED" if problem else "",
                 "detail": problem,
                 "trained": trained or None,
                 "model": dict(detector.facts) if isinstance(detector, Pretrained) else None,

@@ -17,11 +17,16 @@ if TYPE_CHECKING:
 
 def missing(name: str) -> str:
     """The command that gets what these weights still need, or "" when they can run (digests not checked)."""
-    if package_version("onnxruntime", "onnxruntime-gpu") is None:
-        return "pip install 'washtest[neural]'"
+    if command := missing_package():
+        return command
     pinned = weights.named(name)
     found = all(weights.locate(pinned, file) for file in pinned.files)
     return "" if found else f"washtest weights fetch {name}"
+
+
+def missing_package() -> str:
+    """The command that installs onnxruntime, or "" where it is."""
+    return "" if package_version("onnxruntime", "onnxruntime-gpu") else "pip install 'washtest[neural]'"
 
 
 def run(name: str, file: str, *inputs: np.ndarray) -> np.ndarray:

@@ -12,8 +12,8 @@ from bench.containers import Header
 from bench.detectors import DETECTORS, forest
 from bench.detectors.base import Detector, DetectorInfo, Score, Trainable, ask
 from bench.detectors.declared import Declared
-from bench.detectors.external import CallableDetector
 from bench.detectors.header import FEATURES, HeaderDetector, header_features
+from bench.detectors.plugins.function import CallableDetector
 from bench.detectors.spectrum import Spectrum, spectrum_features
 from bench.errors import CodedError, Unavailable
 from bench.labels.base import Claim

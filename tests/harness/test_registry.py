@@ -12,7 +12,7 @@ from attacks.screenshot import Screenshot
 from attacks.tone import Blur
 from bench.detectors.base import DetectorInfo, Score
 from bench.detectors.declared import Declared
-from bench.detectors.external import CallableDetector
+from bench.detectors.plugins.function import CallableDetector
 from bench.errors import UserError
 from bench.harness import registry
 from bench.labels.gb45438 import GB45438

@@ -1,0 +1,54 @@
+"""The user's own code, named by the user: ``module:attr`` or ``path/to/file.py:attr``."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import sys
+from pathlib import Path
+from typing import Any
+
+from bench.errors import UserError
+
+
+def import_object(target: str, name: str, folder: Path = Path()) -> Any:
+    """The object at ``module:attr`` or ``path/to/file.py:attr``.
+
+    Modules that lie beside such a file can be imported by it, as when Python runs it.
+
+    Args:
+        target: what to import.
+        name: how the user asked for it, for messages.
+        folder: that a relative path starts from.
+
+    Raises:
+        UserError: no such file, module or attribute, or the code fails while it is imported.
+    """
+    import importlib
+    import importlib.util
+
+    module_name, _, attribute = target.rpartition(":")
+    try:
+        if module_name.endswith(".py"):
+            path = folder / module_name
+            # A name of our own hides no other module, and two files of one name in two folders are two modules.
+            own = f"washtest_file_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
+            spec = importlib.util.spec_from_file_location(own, path)
+            if spec is None or spec.loader is None or not path.is_file():
+                raise UserError(f"{module_name}: no such file (asked for as {name})")
+            module = importlib.util.module_from_spec(spec)
+            # Dataclasses look their module up by name.
+            sys.modules[module.__name__] = module
+            if (beside := str(path.parent.resolve())) not in sys.path:
+                sys.path.append(beside)  # last, so that what lies there hides nothing that is installed
+            spec.loader.exec_module(module)
+        else:
+            module = importlib.import_module(module_name)
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:  # whatever the user's own module does while it is imported
+        raise UserError(f"{module_name} cannot be imported: {type(error).__name__}: {error}") from None
+    try:
+        return functools.reduce(getattr, attribute.split("."), module)
+    except AttributeError:
+        raise UserError(f"{module_name} has no {attribute!r} (asked for as {name})") from None
