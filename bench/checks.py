@@ -42,11 +42,13 @@ class Check:
     function: Callable[[Any], None]
 
     def __call__(self) -> None:
-        """Run it; an ``AssertionError`` says what is wrong. An attack may say what is missing on this machine."""
+        """Run it; an ``AssertionError`` says what is wrong. Attacks and detectors may say what is missing here."""
         try:
             self.function(self.entry)
         except Unavailable as missing:
-            assert isinstance(self.entry, Attack) and missing.detail, f"{self.entry!r} is unavailable: {missing}"
+            assert isinstance(self.entry, Attack | Detector) and missing.detail, (
+                f"{self.entry!r} is unavailable: {missing}"
+            )
 
     def __str__(self) -> str:
         name = self.entry.info.name if hasattr(self.entry, "info") else repr(self.entry)

