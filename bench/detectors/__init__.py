@@ -5,10 +5,18 @@
 
 from bench.detectors.backbone import Backbone
 from bench.detectors.base import Detector
+from bench.detectors.cards import CARDS
 from bench.detectors.declared import Declared
 from bench.detectors.header import HeaderDetector
+from bench.detectors.published import Published
 from bench.detectors.spectrum import Spectrum
 
-DETECTORS: tuple[Detector, ...] = (Declared(), HeaderDetector(), Spectrum(), Backbone())
+DETECTORS: tuple[Detector, ...] = (
+    Declared(),
+    HeaderDetector(),
+    Spectrum(),
+    Backbone(),
+    *(Published(name=card.name) for card in CARDS),
+)
 
 __all__ = ["DETECTORS", "Detector"]
