@@ -22,7 +22,7 @@ from typing import Any
 from attacks import Attack
 from bench import containers
 from bench.check_pictures import FORMATS, encoded, photograph, picture
-from bench.detectors.base import Detector, Score, Trainable
+from bench.detectors.base import Detector, Score, Trainable, ask
 from bench.errors import CodedError, NotApplicable, Unavailable
 from bench.harness import registry
 from bench.harness.quality import psnr
@@ -280,7 +280,7 @@ def check_scores_every_file(detector: Detector) -> None:
 def check_bad_files_are_no_verdict(detector: Detector) -> None:
     """A truncated file is an error with its code (or an abstention), never a number, for whoever reads pixels."""
     jpeg = encoded("image/jpeg").data
-    score = next(iter(_fitted(detector).score([Media(jpeg[: len(jpeg) // 2], "image/jpeg")])))
+    (score,) = ask(_fitted(detector), [Media(jpeg[: len(jpeg) // 2], "image/jpeg")])  # it may raise, too
     if detector.info.reads == "pixels":
         assert score.status != "ok", f"half a file was scored: {score}"
 

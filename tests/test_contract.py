@@ -20,7 +20,14 @@ VARIANTS = {label for bundle in BUNDLES.values() for label in bundle} - set(LABE
 ENTRIES = (*ATTACKS, *LABELS, *sorted(VARIANTS, key=repr), *DETECTORS)
 CHECKS = [check for entry in ENTRIES for check in checks_for(entry)]
 #: Detectors that are not registered because they need something of the user's to exist.
-NEED_AN_ARGUMENT = {"CallableDetector", "EndpointDetector", "NetworkDetector", "ProgramDetector", "TableDetector"}
+NEED_AN_ARGUMENT = {
+    "CallableDetector",
+    "EndpointDetector",
+    "Exporter",
+    "NetworkDetector",
+    "ProgramDetector",
+    "TableDetector",
+}
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=str)

@@ -78,7 +78,7 @@ def run(
     folder = out or Path("runs") / re.sub(r"[^\w.-]+", "_", f"{chosen.name}-{plan.dataset.name}").lstrip(".")
     engine = LocalEngine(worker_count(jobs), time_limit)
     try:
-        outcome = run_plan(plan, folder, engine, _progress(quiet), command_line())
+        outcome = run_plan(plan, folder, engine, progress(quiet), command_line())
     except KeyboardInterrupt:
         click.echo(f"washtest: interrupted; the same command goes on where {folder} stopped", err=True)
         sys.exit(130)
@@ -99,7 +99,7 @@ def _count_rows(path: Path) -> int:
         return max(0, sum(1 for _ in file) - 1)
 
 
-def _progress(quiet: bool) -> Progress:
+def progress(quiet: bool) -> Progress:
     """A bar on standard error with rate, remaining time and the number of errors."""
     from bench.harness.run import Progress
 

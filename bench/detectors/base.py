@@ -63,11 +63,12 @@ def checked(value: object) -> Score:
     import math
 
     try:
-        if isinstance(value, str | bytes | bytearray):
+        single = value.item() if hasattr(value, "item") else value  # arrays and tensors of one element
+        if isinstance(single, str | bytes | bytearray):
             raise TypeError
-        number = float(value)  # type: ignore[arg-type]
+        number = float(single)  # type: ignore[arg-type]
     except Exception:  # whatever the conversion of somebody's own type raises
-        return Score(None, "error", "E_NOT_A_NUMBER", f"the score is {value!r}")
+        return Score(None, "error", "E_NOT_A_NUMBER", f"the score is of type {type(value).__name__}, no number")
     if not math.isfinite(number):
         return Score(None, "error", "E_NOT_FINITE", f"the score is {number}")
     return Score(number)
@@ -109,14 +110,14 @@ def ask(detector: Detector, batch: Sequence[Media]) -> list[Score]:
     An exception, a wrong count, something that is no ``Score``, NaN and infinity are errors with a code: never a
     verdict, and never the loss of what other detectors say about the same file. Files of a batch that got no verdict
     for an error are asked about again, each alone, so that one bad file costs no other its verdict; a detector that
-    runs out of time twice in a row is not asked again.
+    does not answer (``E_TIMEOUT``, ``E_CONNECTION``) twice in a row is not asked again.
     """
     scores = _asked(detector, batch)
-    late = 0
+    silent = 0
     for i, score in enumerate(scores if len(batch) > 1 else ()):
-        if score.status == "error" and late < 2:
+        if score.status == "error" and silent < 2:
             scores[i] = _asked(detector, batch[i : i + 1])[0]
-            late = late + 1 if scores[i].code == "E_TIMEOUT" else 0
+            silent = silent + 1 if scores[i].code in ("E_TIMEOUT", "E_CONNECTION") else 0
     return scores
 
 

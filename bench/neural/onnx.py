@@ -17,16 +17,11 @@ if TYPE_CHECKING:
 
 def missing(name: str) -> str:
     """The command that gets what these weights still need, or "" when they can run (digests not checked)."""
-    if command := missing_package():
-        return command
+    if package_version("onnxruntime", "onnxruntime-gpu") is None:
+        return "pip install 'washtest[neural]'"
     pinned = weights.named(name)
     found = all(weights.locate(pinned, file) for file in pinned.files)
     return "" if found else f"washtest weights fetch {name}"
-
-
-def missing_package() -> str:
-    """The command that installs onnxruntime, or "" where it is."""
-    return "" if package_version("onnxruntime", "onnxruntime-gpu") else "pip install 'washtest[neural]'"
 
 
 def run(name: str, file: str, *inputs: np.ndarray) -> np.ndarray:
@@ -69,4 +64,7 @@ def _session(model: str | bytes, process: int) -> Any:
     options.log_severity_level = 3
     # Workers of a run ask for one thread in the usual way, which onnxruntime itself does not look at.
     options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or 0)
+    if isinstance(model, bytes):
+        # Its digest was checked, that of weights in a file beside it was not; else they come from the working folder.
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -1,6 +1,7 @@
 """Detectors against the libraries they stand in for, and against what other people's code may return."""
 
 import math
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -186,6 +187,9 @@ def leaving(paths: list[str]) -> list[float]:
         (lambda paths: [float("inf")] * len(paths), "E_NOT_FINITE"),
         (lambda paths: [None] * len(paths), "E_NOT_A_NUMBER"),
         (lambda paths: ["high"] * len(paths), "E_NOT_A_NUMBER"),
+        (lambda paths: "1" * len(paths), "E_NOT_A_NUMBER"),
+        (lambda paths: [10**5000] * len(paths), "E_NOT_A_NUMBER"),
+        (lambda paths: np.zeros((len(paths), 2)), "E_NOT_A_NUMBER"),
         (lambda paths: 1 / 0, "E_ZERODIVISIONERROR"),
         (lambda paths: None, "E_TYPEERROR"),
         (leaving, "E_SYSTEMEXIT"),
@@ -199,14 +203,22 @@ def test_function_that_misbehaves_gives_errors_and_never_a_verdict(
     assert [(score.value, score.status, score.code) for score in scores] == [(None, "error", code)] * 2
 
 
-def test_function_may_return_an_array_and_print(tools, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("shape", [(3,), (3, 1), (3, 1, 1)])
+def test_function_may_return_an_array_and_print(
+    tools, capfd: pytest.CaptureFixture[str], shape: tuple[int, ...]
+) -> None:
     def chatty(paths: list[str]) -> np.ndarray:
         print("loading weights")
-        return np.linspace(0, 1, len(paths), dtype=np.float32)
+        subprocess.run(["echo", "and what it starts"], check=True)
+        return np.linspace(0, 1, len(paths), dtype=np.float32).reshape(shape)
 
     files = [Media.from_bytes(tools.encode(tools.texture(n))) for n in range(3)]
     assert [score.value for score in CallableDetector("mine:chatty", chatty).score(files)] == [0, 0.5, 1]
-    assert capsys.readouterr().out == ""  # standard output is for results
+    said = capfd.readouterr()
+    assert said.out == ""  # standard output is for results
+    assert "loading weights" in said.err and "and what it starts" in said.err
+    print("ours")
+    assert capfd.readouterr().out == "ours\n"
 
 
 class Made:

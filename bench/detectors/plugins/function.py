@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.containers import EXTENSIONS
-from bench.detectors.base import DetectorInfo, Score, checked, failed
-from bench.errors import CodedError
+from bench.detectors.base import DetectorInfo, Score, checked
+from bench.errors import CodedError, coded
 from bench.media import Media
 from bench.weights import digest_of
 
@@ -49,7 +49,10 @@ class CallableDetector:
                 if len(values) != len(batch):
                     raise CodedError("E_LENGTH", f"{self.name} returned {len(values)} scores for {len(batch)} files")
             except (Exception, SystemExit) as error:
-                return [failed(error)] * len(batch)
+                failure = coded(error)
+                # The name of the private folder is another each time, and one kind of failure should read as one.
+                said = failure.detail.replace(f"{paths[0].parent}/", "") if paths else failure.detail
+                return [Score(None, "error", failure.code, said)] * len(batch)
         return [checked(value) for value in values]
 
 

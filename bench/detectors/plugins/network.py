@@ -18,12 +18,14 @@ from bench.errors import CodedError, coded
 from bench.media import Media
 from bench.neural.preprocessing import Preprocessing
 from bench.settings import settings
+from bench.tools import package_version
 from bench.weights import digest_of, verified
 
 if TYPE_CHECKING:
     import numpy as np
 
     from bench.detectors.plugins.card import Card
+    from bench.detectors.plugins.torch_module import TorchModule
 
 ACTIVATIONS = ("none", "sigmoid", "softmax", "log_odds")
 
@@ -103,7 +105,8 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
     import numpy as np
 
     small = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, small) / (1 + small)
+    result: np.ndarray = np.where(x >= 0, 1, small) / (1 + small)
+    return result
 
 
 class Network(Protocol):
@@ -177,7 +180,7 @@ class OnnxFile:
     """An ONNX model, run by onnxruntime on the CPU, with one thread in a worker.
 
     Attributes:
-        file: of the model.
+        file: of the model, which must hold its weights: those in a file beside it have no digest here.
         sha256: that it must have.
     """
 
@@ -186,9 +189,7 @@ class OnnxFile:
 
     def missing(self) -> str:
         """The command that gets the package it needs, or ""."""
-        from bench.neural.onnx import missing_package
-
-        return missing_package()
+        return "" if package_version("onnxruntime", "onnxruntime-gpu") else "pip install 'washtest[neural]'"
 
     def __call__(self, inputs: np.ndarray, output: str | int) -> np.ndarray:
         """The chosen output, cast from and to what the model declares.
@@ -238,7 +239,7 @@ def from_card(card: Card) -> NetworkDetector:
         UserError: as ``read_card``.
     """
     file, sha256 = model_file(card)
-    network: Network
+    network: OnnxFile | TorchModule
     code = ""
     if file.suffix.lower() == ".onnx":
         network = OnnxFile(file, sha256)
@@ -246,7 +247,10 @@ def from_card(card: Card) -> NetworkDetector:
         from bench.detectors.plugins.torch_module import TorchModule
 
         network = card.take(TorchModule, file=file, sha256=sha256, folder=card.folder, card=card.path)
-        code = network.code_sha256()
+        try:
+            code = network.code_sha256()
+        except OSError as error:
+            raise card.error(f"build {network.build} cannot be read: {error.strerror or error}") from None
     preprocessing = card.take(Preprocessing)
     answer = card.take(Answer)
     info = card.info(weights_sha256=sha256, code_sha256=code, reads="pixels")

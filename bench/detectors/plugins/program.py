@@ -115,11 +115,13 @@ class ProgramDetector:
             raise Unavailable("E_PROGRAM_MISSING", f"{self.call.command[0]} is not found; {self.missing()}")
         with as_files(batch) as paths:
             ids = [path.stem for path in paths]
-            answer = self._answer(program, "".join(f"{one},{path}\n" for one, path in zip(ids, paths, strict=True)))
+            answer = self._answer(
+                program, paths[0].parent, "".join(f"{one},{path}\n" for one, path in zip(ids, paths, strict=True))
+            )
         return in_order(ids, answer)
 
-    def _answer(self, program: str, table: str) -> str:
-        """What the program answers to this table.
+    def _answer(self, program: str, folder: Path, table: str) -> str:
+        """What the program answers to this table of files in a folder.
 
         Raises:
             CodedError: ``E_TIMEOUT``, ``E_EXIT``, ``E_START``, ``E_MEMORY``, ``E_OUTPUT``.
@@ -147,6 +149,8 @@ class ProgramDetector:
                     raise CodedError("E_START", f"{self.call.command[0]}: {error.strerror or error}") from None
                 stderr.seek(max(0, stderr.seek(0, io.SEEK_END) - (1 << 16)))
                 last = last_line(stderr.read().decode("utf-8", "replace"))
+                # Private names are others each time, and one kind of failure should read as one.
+                last = last.replace(f"{folder}/", "").replace(f"{text}/", "")
             if code:
                 short = re.search(r"MemoryError|out of memory|bad_alloc", last)
                 raise CodedError("E_MEMORY" if short else "E_EXIT", f"{ended(code)}: {last or 'without a word'}")

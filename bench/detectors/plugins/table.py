@@ -56,7 +56,9 @@ class TableDetector:
 
     def _score(self, media: Media) -> Score:
         key = media.sha256 if self.key == "sha256" else content_id(media)
-        missing = Score(None, "error", "E_NO_SCORE", f"{self.path} has no score for {self.key} {key[:16]}...")
+        missing = Score(
+            None, "error", "E_NO_SCORE", f"{Path(self.path).name} has no score for {self.key} {key[:16]}..."
+        )
         return self.scores.get(bytes.fromhex(key), missing)
 
 

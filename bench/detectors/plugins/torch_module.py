@@ -51,14 +51,13 @@ class TorchModule:
             raise ValueError(f"device must be cpu or cuda, got {self.device!r}")
 
     def code_sha256(self) -> str:
-        """Of the file that builds the module; "" for an installed module."""
+        """Of the file that builds the module; "" for an installed module.
+
+        Raises:
+            OSError: it cannot be read.
+        """
         source = self.folder / self.build.rpartition(":")[0]
-        if source.suffix != ".py":
-            return ""
-        try:
-            return digest_of(source)
-        except OSError as error:
-            raise ValueError(f"build {source} cannot be read: {error.strerror or error}") from None
+        return digest_of(source) if source.suffix == ".py" else ""
 
     def missing(self) -> str:
         """The command that gets the packages it needs, or ""."""
