@@ -96,7 +96,10 @@ def _detectors() -> list[dict[str, Any]]:
     from bench.detectors import DETECTORS
     from bench.harness.registry import detector_classes
 
-    rows = [_row(d.info.name, f"reads {d.info.reads}", f"version {d.info.version}") for d in DETECTORS]
+    rows = []
+    for detector in DETECTORS:
+        info, missing = detector.info, getattr(detector, "missing", str)()
+        rows.append(_row(info.name, f"reads {info.reads}", f"version {info.version}", not missing, missing))
     ours = {type(detector).__name__ for detector in DETECTORS}
     more = [(name, kind) for name, kind in detector_classes().items() if name not in ours]
     return rows + [_row(name, "plug-in", kind.__module__) for name, kind in more]
@@ -124,7 +127,7 @@ def _datasets() -> list[dict[str, Any]]:
 @click.command()
 @json_option
 def doctor(as_json: bool) -> None:
-    """Say which packages, codecs and programs are here, and the command that gets the rest.
+    """Say which packages, codecs, programs and weights are here, and the command that gets the rest.
 
     \b
     Example:

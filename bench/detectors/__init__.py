@@ -5,9 +5,10 @@
 
 from bench.detectors.base import Detector
 from bench.detectors.declared import Declared
+from bench.detectors.ferretnet import FerretNetS
 from bench.detectors.header import HeaderDetector
 from bench.detectors.spectrum import Spectrum
 
-DETECTORS: tuple[Detector, ...] = (Declared(), HeaderDetector(), Spectrum())
+DETECTORS: tuple[Detector, ...] = (Declared(), HeaderDetector(), Spectrum(), FerretNetS())
 
 __all__ = ["DETECTORS", "Detector"]

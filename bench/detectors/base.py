@@ -69,6 +69,12 @@ def checked(value: object) -> Score:
     return Score(number)
 
 
+def no_verdict(error: BaseException) -> Score:
+    """What a failure of one file, or something missing on this machine, says about it: a code, never a number."""
+    failure = coded(error)
+    return Score(None, "unavailable" if isinstance(failure, Unavailable) else "error", failure.code, failure.detail)
+
+
 @runtime_checkable
 class Detector(Protocol):
     """Scores encoded files."""
@@ -112,9 +118,7 @@ def ask(detector: Detector, batch: Sequence[Media]) -> list[Score]:
             raise CodedError("E_LENGTH", f"{name} returned {len(scores)} scores for {len(batch)} files")
         return [_sound(name, score) for score in scores]
     except (Exception, SystemExit) as error:
-        failure = coded(error)
-        status: Literal["unavailable", "error"] = "unavailable" if isinstance(failure, Unavailable) else "error"
-        return [Score(None, status, failure.code, failure.detail)] * len(batch)
+        return [no_verdict(error)] * len(batch)
 
 
 def _sound(name: str, score: object) -> Score:
