@@ -273,7 +273,7 @@ def check_scores_every_file(detector: Detector) -> None:
         assert isinstance(score, Score), f"{score!r} is no Score"
         assert (score.value is not None) == (score.status == "ok"), f"value and status disagree: {score}"
         assert score.value is None or math.isfinite(score.value), f"{score} is not finite"
-        assert score.status != "error" or score.code, f"an error without its code: {score}"
+        assert score.status not in ("error", "unavailable") or score.code, f"a failure without its code: {score}"
         assert list(ready.score([media])) == [score], f"the score of {media!r} depends on the batch"
 
 

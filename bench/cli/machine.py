@@ -145,7 +145,7 @@ def _datasets() -> list[dict[str, Any]]:
 @click.command()
 @json_option
 def doctor(as_json: bool) -> None:
-    """Say which packages, codecs and programs are here, and the command that gets the rest.
+    """Say which packages, codecs, programs and weights are here, and the command that gets the rest.
 
     \b
     Example:

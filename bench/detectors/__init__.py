@@ -7,6 +7,7 @@ from bench.detectors.backbone import Backbone
 from bench.detectors.base import Detector
 from bench.detectors.cards import CARDS
 from bench.detectors.declared import Declared
+from bench.detectors.ferretnet import FerretNetS
 from bench.detectors.header import HeaderDetector
 from bench.detectors.published import Published
 from bench.detectors.spectrum import Spectrum
@@ -15,6 +16,7 @@ DETECTORS: tuple[Detector, ...] = (
     Declared(),
     HeaderDetector(),
     Spectrum(),
+    FerretNetS(),
     Backbone(),
     *(Published(name=card.name) for card in CARDS),
 )

@@ -12,7 +12,7 @@ from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from bench.detectors import linear
-from bench.detectors.base import Arrays, DetectorInfo, Score, failed
+from bench.detectors.base import Arrays, DetectorInfo, Score, no_verdict
 from bench.errors import CodedError
 from bench.media import Media
 from bench.settings import settings
@@ -152,4 +152,4 @@ class Backbone:
         try:
             return Score(float(linear.score(self.model, backbone_features(media.pixels())[None])[0]))
         except CodedError as error:
-            return failed(error)
+            return no_verdict(error)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import weights
-from bench.detectors.base import DetectorInfo, Score, checked, failed
+from bench.detectors.base import DetectorInfo, Score, checked, no_verdict
 from bench.detectors.cards import Card, card
 from bench.errors import CodedError, Unavailable
 from bench.media import Media
@@ -85,7 +85,7 @@ class Published:
         try:
             return checked(self._logit(media.pixels()))
         except CodedError as error:
-            return failed(error)
+            return no_verdict(error)
 
     def _logit(self, pixels: np.ndarray) -> float:
         from bench.neural import onnx

@@ -185,7 +185,7 @@ def _array(name: str, tensor: object, load: Callable[[_Storage], np.ndarray]) ->
         _refuse(f"{name} has shape {shape}, strides {strides} and offset {tensor.offset}")
     # No more elements than the storage has: a stride of 0 would make gigabytes out of one value.
     last = tensor.offset + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
-    count: int = math.prod(shape)  # type: ignore[arg-type]  # the stub of prod takes a tuple of int for literals
+    count: int = math.prod(shape)
     if count > storage.numel or (count and last >= storage.numel):
         _refuse(f"{name} of shape {shape}, strides {strides} and offset {tensor.offset} leaves its storage")
     if not count:

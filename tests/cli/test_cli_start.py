@@ -203,7 +203,7 @@ def test_doctor_says_what_is_here(washtest) -> None:
     answer = washtest("doctor", "--json")
     assert answer.code == 0
     rows = answer.json
-    assert {row["kind"] for row in rows} == {"python", "package", "codec", "program", "re-export"}
+    assert {row["kind"] for row in rows} == {"python", "package", "codec", "program", "re-export", "weights"}
     assert {"numpy", "opencv-python-headless", "pillow"} <= {
         row["name"] for row in rows if row["available"] and row["version"]
     }

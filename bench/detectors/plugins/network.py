@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bench.detectors.base import DetectorInfo, Score, checked, failed
+from bench.detectors.base import DetectorInfo, Score, checked, no_verdict
 from bench.errors import CodedError, coded
 from bench.media import Media
 from bench.neural.preprocessing import Preprocessing
@@ -155,7 +155,7 @@ class NetworkDetector:
                 ready = self.preprocessing(media.pixels())
                 shapes.setdefault(ready.shape, []).append((place, ready))
             except Exception as error:
-                scores[place] = failed(error)
+                scores[place] = no_verdict(error)
         for alike in shapes.values():
             places = [place for place, _ in alike]
             try:
@@ -163,7 +163,7 @@ class NetworkDetector:
                 values = self.answer(raw, len(alike))
                 scores |= dict(zip(places, map(checked, values.tolist()), strict=True))
             except Exception as error:
-                scores |= dict.fromkeys(places, failed(_out_of_memory(error)))
+                scores |= dict.fromkeys(places, no_verdict(_out_of_memory(error)))
         return [scores[place] for place in range(len(batch))]
 
 
