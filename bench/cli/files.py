@@ -207,7 +207,7 @@ def detect(detector: str, paths: tuple[Path, ...], folder: Path | None, model: P
 
 def _scored(detector: Detector, paths: Sequence[Path]) -> Iterator[tuple[Path, Score]]:
     """The score of each file, as many asked about at once as the detector takes; one that cannot be read has none."""
-    from bench.detectors.base import ask, failed
+    from bench.detectors.base import ask, no_verdict
 
     for first in range(0, len(paths), detector.info.batch):
         scores: dict[Path, Score] = {}
@@ -216,7 +216,7 @@ def _scored(detector: Detector, paths: Sequence[Path]) -> Iterator[tuple[Path, S
             try:
                 readable[path] = _read(path)
             except (CodedError, UserError) as error:
-                scores[path] = failed(error)
+                scores[path] = no_verdict(error)
         scores |= dict(zip(readable, ask(detector, list(readable.values())) if readable else [], strict=True))
         yield from ((path, scores[path]) for path in paths[first : first + detector.info.batch])
 

@@ -73,9 +73,9 @@ class Published:
 
         if self.name not in MODELS:
             return "a card of your own: docs/published-detectors.md"
-        if package_version("onnx") is None or onnx.missing_package():
+        if package_version("onnx") is None:
             return "pip install 'washtest[neural]'"
-        return "" if self.file else onnx.missing(self.card.weights)
+        return onnx.missing("" if self.file else self.card.weights)
 
     def score(self, batch: Sequence[Media]) -> list[Score]:
         """The logits."""

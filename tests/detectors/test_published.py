@@ -90,6 +90,8 @@ def test_cnndetection_is_a_residual_network_of_fifty_layers(torch, tmp_path: Pat
 
 def npr_weights(torch, path: Path):
     net, forward = residual(torch, 2, 3, "fc1")
+    entries = net.state_dict().values()  # as many as in the published file
+    assert (len(entries), sum(entry.numel() for entry in entries)) == (146, 1_447_897)
     torch.save(net.state_dict(), path)
 
     def with_residual(x):
@@ -241,6 +243,13 @@ def test_without_weights_it_says_what_to_do(card, monkeypatch, tmp_path: Path) -
     assert score.status == "unavailable" and detector.missing()
     assert "washtest weights fetch" in score.detail or "sha256 unknown" in score.detail
     published._opened.cache_clear()
+
+
+def test_every_card_stands_in_the_docs(tools) -> None:
+    text = (tools.root / "docs" / "published-detectors.md").read_text("utf-8")
+    for card in CARDS:
+        sha256 = Published(name=card.name).info.weights_sha256
+        assert all(part in text for part in (f"`{card.name}`", card.file, card.licence.split(" (")[0], sha256[:16]))
 
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
