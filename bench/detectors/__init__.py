@@ -7,8 +7,9 @@ from bench.detectors.base import Detector
 from bench.detectors.declared import Declared
 from bench.detectors.ferretnet import FerretNetS
 from bench.detectors.header import HeaderDetector
+from bench.detectors.reconstruction import Reconstruction
 from bench.detectors.spectrum import Spectrum
 
-DETECTORS: tuple[Detector, ...] = (Declared(), HeaderDetector(), Spectrum(), FerretNetS())
+DETECTORS: tuple[Detector, ...] = (Declared(), HeaderDetector(), Spectrum(), FerretNetS(), Reconstruction())
 
 __all__ = ["DETECTORS", "Detector"]
