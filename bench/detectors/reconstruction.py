@@ -3,7 +3,7 @@
 After Ricker, Lukovnikov and Fischer, "AEROBLADE: Training-Free Detection of Latent Diffusion Images Using Autoencoder
 Reconstruction Error" (CVPR 2024, https://arxiv.org/abs/2401.17879). Two things differ: the autoencoder is a small one,
 not that of the generator in question, and their distance (the second layer of LPIPS with VGG16) is replaced by the
-gradient difference below, which needs no weights. Published figures are therefore not to be expected of it.
+gradient error below, which needs no weights. Published figures are therefore not to be expected of it.
 """
 
 from __future__ import annotations
@@ -23,21 +23,28 @@ if TYPE_CHECKING:
 
 #: Sides in pixels under which a picture has too few gradients, and above which a score takes many seconds.
 SMALLEST, LARGEST = 32, 2048
+#: A quarter of a grey level: keeps the error of a flat picture, which has no gradients, from being divided by 0.
+FLAT = 0.001
 
 
-def gradient_distance(one: np.ndarray, other: np.ndarray) -> float:
-    """Mean absolute difference of the horizontal and vertical differences of neighbouring pixels, over both pictures.
+def gradient_error(pixels: np.ndarray, remade: np.ndarray) -> float:
+    """The share of a picture's gradients that is wrong in its copy; 0 for an equal copy, about 1 for a flat one.
 
-    Like LPIPS it compares edges and texture and is blind to a shift of brightness.
+    The sum of absolute differences of neighbouring values, of the error over that of the picture: edges and texture
+    count and brightness does not, and a picture full of texture, where every autoencoder errs more, is not taken for
+    a photograph because of it.
 
     Args:
-        one: ``(height, width, 3)`` float32 in 0..1.
-        other: the same.
+        pixels: ``(height, width, 3)`` float32 in 0..1.
+        remade: the same, from the autoencoder.
     """
+    return _gradients(pixels - remade) / (_gradients(pixels) + FLAT)
+
+
+def _gradients(values: np.ndarray) -> float:
     import numpy as np
 
-    error = one - other
-    return float(sum(np.abs(np.diff(error, axis=axis)).mean(dtype=np.float64) for axis in (0, 1)))
+    return float(sum(np.abs(np.diff(values, axis=axis)).mean(dtype=np.float64) for axis in (0, 1)))
 
 
 @settings
@@ -77,7 +84,7 @@ class Reconstruction:
         return vae.named(self.model).missing()
 
     def score(self, batch: Sequence[Media]) -> list[Score]:
-        """Minus the distance between the centre and its round trip: at most 0, nearer to 0 = more AI."""
+        """Minus the gradient error of the centre's round trip: at most 0, nearer to 0 = more AI."""
         return [self._score(media) for media in batch]
 
     def _score(self, media: Media) -> Score:
@@ -90,6 +97,6 @@ class Reconstruction:
                 raise CodedError("E_TOO_SMALL", f"{width}x{height} pixels; reconstruction needs {SMALLEST} a side")
             top, left = (max(0, size - self.side) // 2 for size in (height, width))
             centre = pixels[top : top + self.side, left : left + self.side].astype(np.float32) / np.float32(255)
-            return checked(-gradient_distance(centre, vae.named(self.model).round_trip(centre)))
+            return checked(-gradient_error(centre, vae.named(self.model).round_trip(centre)))
         except CodedError as error:
             return no_verdict(error)
