@@ -10,6 +10,7 @@ from bench.detectors.declared import Declared
 from bench.detectors.ferretnet import FerretNetS
 from bench.detectors.header import HeaderDetector
 from bench.detectors.published import Published
+from bench.detectors.reconstruction import Reconstruction
 from bench.detectors.spectrum import Spectrum
 
 DETECTORS: tuple[Detector, ...] = (
@@ -17,6 +18,7 @@ DETECTORS: tuple[Detector, ...] = (
     HeaderDetector(),
     Spectrum(),
     FerretNetS(),
+    Reconstruction(),
     Backbone(),
     *(Published(name=card.name) for card in CARDS),
 )

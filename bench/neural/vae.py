@@ -129,7 +129,7 @@ def _run(part: Part, values: np.ndarray, most: int) -> np.ndarray:
     for top, bottom, first, last in _tiles(height, part.reach, most):
         for left, right, start, end in _tiles(width, part.reach, most):
             tile = values[None, :, first * before : last * before, start * before : end * before]
-            made = onnx.first_output(session, np.ascontiguousarray(tile))[0]
+            made: np.ndarray = onnx.first_output(session, np.ascontiguousarray(tile))[0]
             if (first, last, start, end) == (0, height, 0, width):
                 return made
             if result is None:
