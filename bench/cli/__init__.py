@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from bench import __version__
-from bench.cli import datasets, export, files, machine, policy, runs, weights
+from bench.cli import datasets, export, files, machine, policy, runs, training, weights
 from bench.cli.common import Group
 
 
@@ -27,6 +27,7 @@ def cli() -> None:
 for command in (
     *runs.COMMANDS,
     *policy.COMMANDS,
+    *training.COMMANDS,
     *export.COMMANDS,
     *files.COMMANDS,
     *datasets.COMMANDS,

@@ -163,14 +163,16 @@ def inspect(paths: tuple[Path, ...], watermarks: bool, visible: bool, as_json: b
 @click.argument("detector")
 @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--run", "folder", type=click.Path(path_type=Path), help="Run whose fitted models to use.")
+@click.option("--model", type=click.Path(path_type=Path), help="Model file of `washtest train` to use.")
 @json_option
-def detect(detector: str, paths: tuple[Path, ...], folder: Path | None, as_json: bool) -> None:
+def detect(detector: str, paths: tuple[Path, ...], folder: Path | None, model: Path | None, as_json: bool) -> None:
     """Score files with one DETECTOR; higher = more AI.
 
     \b
     Examples:
       washtest detect declared picture.jpg
       washtest detect spectrum *.png --run runs/quick-mini --json
+      washtest detect spectrum picture.jpg --model my.safetensors
       washtest detect my_detector.py:score picture.jpg
       washtest detect my_card.toml *.jpg
     """
@@ -178,11 +180,14 @@ def detect(detector: str, paths: tuple[Path, ...], folder: Path | None, as_json:
     from bench.harness import registry
     from bench.harness.training import load_model
 
-    chosen = registry.detector(detector)
+    if model is not None and folder is not None:
+        raise UserError("give --model or --run, not both")
+    chosen = registry.detector(detector if model is None else f"{detector}@{model}")
     if isinstance(chosen, Trainable):
         if folder is None:
             raise UserError(
-                f"{detector} learns from a run's train split; name the run with --run, e.g. runs/quick-mini"
+                f"{detector} learns from a train split; name a run with --run, e.g. runs/quick-mini, or a file that "
+                "washtest train made with --model"
             )
         chosen = chosen.with_model(load_model(folder, "native", chosen.info.name))
     found = []
@@ -202,7 +207,7 @@ def detect(detector: str, paths: tuple[Path, ...], folder: Path | None, as_json:
 
 def _scored(detector: Detector, paths: Sequence[Path]) -> Iterator[tuple[Path, Score]]:
     """The score of each file, as many asked about at once as the detector takes; one that cannot be read has none."""
-    from bench.detectors.base import ask, failed
+    from bench.detectors.base import ask, no_verdict
 
     for first in range(0, len(paths), detector.info.batch):
         scores: dict[Path, Score] = {}
@@ -211,7 +216,7 @@ def _scored(detector: Detector, paths: Sequence[Path]) -> Iterator[tuple[Path, S
             try:
                 readable[path] = _read(path)
             except (CodedError, UserError) as error:
-                scores[path] = failed(error)
+                scores[path] = no_verdict(error)
         scores |= dict(zip(readable, ask(detector, list(readable.values())) if readable else [], strict=True))
         yield from ((path, scores[path]) for path in paths[first : first + detector.info.batch])
 

@@ -8,14 +8,14 @@ import click
 
 from bench.cli.common import json_option, print_json, print_rows
 
-KINDS = ("attacks", "platforms", "labels", "bundles", "detectors", "suites", "datasets")
+KINDS = ("attacks", "platforms", "labels", "bundles", "detectors", "published", "suites", "datasets")
 
 
 @click.command("list")
 @click.argument("kind", type=click.Choice(KINDS))
 @json_option
 def list_(kind: str, as_json: bool) -> None:
-    """List attacks, platform presets, labels, bundles of labels, detectors, suites or datasets.
+    """List attacks, platforms, labels, bundles of labels, detectors, published ones' cards, suites or datasets.
 
     \b
     Examples:
@@ -28,6 +28,7 @@ def list_(kind: str, as_json: bool) -> None:
         "labels": _labels,
         "bundles": _bundles,
         "detectors": _detectors,
+        "published": _published,
         "suites": _suites,
         "datasets": _datasets,
     }[kind]()
@@ -105,6 +106,23 @@ def _detectors() -> list[dict[str, Any]]:
     return rows + [_row(name, "plug-in", kind.__module__) for name, kind in more]
 
 
+def _published() -> list[dict[str, Any]]:
+    """The cards of published detectors."""
+    from bench.detectors.cards import CARDS
+    from bench.detectors.published import Published
+
+    rows = []
+    for card in CARDS:
+        detector = Published(name=card.name)
+        missing = detector.missing()
+        told = {"licence": card.licence, "file": card.file, "sha256": detector.info.weights_sha256 or "unknown"}
+        told |= {"digest": card.digest, "preprocessing": repr(card.preprocessing), "figures": card.figures}
+        golden = "unknown" if card.golden is None else f"{card.golden:.4f}"
+        told |= {"golden": golden, "paper": card.paper, "source": card.source, "notes": card.notes}
+        rows.append(_row(card.name, card.architecture, "logit", not missing, missing) | told)
+    return rows
+
+
 def _suites() -> list[dict[str, Any]]:
     from bench.suites import read_suite, suite_files
 
@@ -127,7 +145,7 @@ def _datasets() -> list[dict[str, Any]]:
 @click.command()
 @json_option
 def doctor(as_json: bool) -> None:
-    """Say which packages, codecs and programs are here, and the command that gets the rest.
+    """Say which packages, codecs, programs and weights are here, and the command that gets the rest.
 
     \b
     Example:

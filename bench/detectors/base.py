@@ -74,6 +74,12 @@ def checked(value: object) -> Score:
     return Score(number)
 
 
+def no_verdict(error: BaseException) -> Score:
+    """What a failure of one file, or something missing on this machine, says about it: a code, never a number."""
+    failure = coded(error)
+    return Score(None, "unavailable" if isinstance(failure, Unavailable) else "error", failure.code, failure.detail)
+
+
 @runtime_checkable
 class Detector(Protocol):
     """Scores encoded files."""
@@ -129,13 +135,7 @@ def _asked(detector: Detector, batch: Sequence[Media]) -> list[Score]:
             raise CodedError("E_LENGTH", f"{name} returned {len(scores)} scores for {len(batch)} files")
         return [_sound(name, score) for score in scores]
     except (Exception, SystemExit) as error:
-        return [failed(error)] * len(batch)
-
-
-def failed(error: BaseException) -> Score:
-    """No verdict, for this reason."""
-    failure = coded(error)
-    return Score(None, "unavailable" if isinstance(failure, Unavailable) else "error", failure.code, failure.detail)
+        return [no_verdict(error)] * len(batch)
 
 
 def _sound(name: str, score: object) -> Score:

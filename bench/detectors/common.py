@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
-from bench.detectors.base import Score, Trainable
+from bench.detectors.base import Score, Trainable, no_verdict
 from bench.errors import CodedError
 from bench.media import Media
 
@@ -45,7 +45,7 @@ def scores(learner: Learner, features: Callable[[Media], np.ndarray], batch: Seq
         try:
             found.append(Score(float(learner.values(media.once(features)[None])[0])))
         except CodedError as error:
-            found.append(Score(None, "error", error.code, error.detail))
+            found.append(no_verdict(error))
     return found
 
 

@@ -1,4 +1,4 @@
-"""What this machine has: packages, codecs that really encode and decode, the programs that tests and re-export use."""
+"""What this machine has: packages, codecs that really work, programs for tests and re-export, and neural weights."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import subprocess
 from typing import Any
 
 from attacks.reexport_tools import REEXPORTS
+from bench.errors import Unavailable
 from bench.harness.plan import PACKAGES
 from bench.tools import opencv_version, package_version, program
+from bench.weights import WEIGHTS, Weights, path
 
 #: Programs that check our labels and pages with another hand; the tests that use them skip when they are missing.
 PROGRAMS = {
@@ -19,6 +21,8 @@ PROGRAMS = {
 }
 #: Packages that some attacks need, with what they do and the command that gets them.
 OPTIONAL = {
+    "onnxruntime": ("neural watermarks, attacks and detectors", "pip install onnxruntime"),
+    "onnx": ("weights published for torch", "pip install 'washtest[neural]'"),
     "imagecodecs": ("JPEG XL written and read", "pip install 'washtest[jxl]'"),
     "brotli": ("squeezed metadata of JPEG XL", "pip install 'washtest[jxl]'"),
     "pillow-heif": ("HEIC written", "pip install pillow-heif"),
@@ -52,7 +56,19 @@ def examine() -> list[dict[str, Any]]:
         version = "" if missing else " ".join(attack.versions().values())
         row = _row("re-export", tool, not missing, version, repr(attack), "")
         rows.append(row | {"install": missing})
-    return rows
+    return rows + [_weights_row(weights) for weights in WEIGHTS]
+
+
+def _weights_row(weights: Weights) -> dict[str, Any]:
+    """Whether all files are here and have the pinned SHA-256 (they are read for it)."""
+    install = f"washtest weights fetch {weights.name}"
+    try:
+        for file in weights.files:
+            path(weights.name, file.name)
+    except Unavailable as why:
+        altered = why.code == "E_WEIGHTS_DIGEST"  # the file has to go before the right one can be found
+        return _row("weights", weights.name, False, "", weights.source, why.detail if altered else install)
+    return _row("weights", weights.name, True, f"sha256 {weights.files[0].sha256[:16]}", weights.source, "")
 
 
 def _row(kind: str, name: str, available: bool, version: str, needed: str, install: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from attacks import Attack
 from attacks.base import Identity
 from bench import __version__
-from bench.detectors import DETECTORS, Detector
+from bench.detectors import STANDARD, Detector
 from bench.errors import UserError, unknown
 from bench.harness import registry
 from bench.harness.regimes import REGIMES
@@ -26,7 +26,18 @@ if TYPE_CHECKING:
     import numpy as np
 
 #: Packages whose version can change a pixel, a label or a score.
-PACKAGES = ("numpy", "pillow", "scikit-image", "scikit-learn", "scipy", "pandas", "pyarrow", "matplotlib", "defusedxml")
+PACKAGES = (
+    "numpy",
+    "onnxruntime",
+    "pillow",
+    "scikit-image",
+    "scikit-learn",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "matplotlib",
+    "defusedxml",
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +68,7 @@ class Suite:
     description: str
     attacks: tuple[Attack, ...]
     bundles: tuple[Bundle, ...] = (Bundle("metadata", BUNDLES["metadata"]),)
-    detectors: tuple[Detector, ...] = DETECTORS
+    detectors: tuple[Detector, ...] = STANDARD
     regimes: tuple[str, ...] = REGIMES
     alphas: tuple[float, ...] = (0.05, 0.01)
     seed: int = 0

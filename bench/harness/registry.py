@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import UserError, unknown
 from bench.importing import import_object
+from bench.tensors import SUFFIX
 from bench.tools import distributions_with_entry_points
 
 if TYPE_CHECKING:
@@ -104,12 +105,15 @@ def label(text: str) -> Label:
 def detector(text: str) -> Detector:
     """The detector that a text names.
 
-    A registered name, ``Spectrum(copies=1)``, ``module:attr``, ``file.py:attr``, the path of a card (``my.toml``) or of
-    a table of scores (``scores.csv``). An attribute that is a class is instantiated, one with ``score`` taken as it is,
-    any other callable wrapped as ``list[path] -> list[float]``.
+    A registered name, ``Spectrum(copies=1)``, one of these with the model that ``washtest train`` fitted
+    (``spectrum@my.safetensors``), ``module:attr``, ``file.py:attr``, the path of a card (``my.toml``) or of a table of
+    scores (``scores.csv``). An attribute that is a class is instantiated, one with ``score`` taken as it is, any other
+    callable wrapped as ``list[path] -> list[float]``.
     """
     from bench.detectors import DETECTORS
 
+    if text.endswith(SUFFIX):
+        return _pretrained(text)
     if Path(text).suffix.lower() in (".toml", ".csv"):
         from bench.detectors import plugins
 
@@ -121,6 +125,24 @@ def detector(text: str) -> Detector:
             return known
     names = [known.info.name for known in DETECTORS]
     return _as_detector(_build(text, detector_classes(), "detector", names), text)
+
+
+def _pretrained(text: str) -> Detector:
+    from bench.detectors.base import Trainable
+    from bench.harness import models
+
+    name, at, file = text.partition("@")
+    if not at:
+        raise UserError(f"write the detector's name before its model: NAME@{text}")
+    base = detector(name)
+    if not isinstance(base, Trainable):
+        raise UserError(f"{name} does not learn, so that it has no model file")
+
+    def rebuilt(stored: str) -> Trainable:
+        built: Trainable = _build(stored, detector_classes(), "detector")
+        return built
+
+    return models.load(base, Path(file), "(" in name, rebuilt)
 
 
 def _as_detector(thing: Any, name: str) -> Detector:

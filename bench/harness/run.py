@@ -17,6 +17,7 @@ from bench import __version__
 from bench.errors import CodedError, UserError
 from bench.harness.engines.local import LocalEngine
 from bench.harness.measure import Bench, Rows, failed, measure
+from bench.harness.models import Pretrained, seen_before
 from bench.harness.plan import Plan
 from bench.harness.store import Store
 from bench.harness.training import Fitted, fit_all
@@ -66,6 +67,7 @@ def run_plan(plan: Plan, folder: Path, engine: LocalEngine, progress: Progress, 
         KeyboardInterrupt: passed on after what is finished has been committed.
     """
     check_leaks(plan)
+    cautions = check_models(plan)
     with Store(folder) as store:
         header = _header(plan, command)
         if (folder / "run.json").exists():
@@ -86,6 +88,7 @@ def run_plan(plan: Plan, folder: Path, engine: LocalEngine, progress: Progress, 
         engine.private_descriptors = store.descriptors
         fitted = fit_all(plan, folder, engine, progress.message)
         _describe_detectors(header, plan, fitted)
+        header["warnings"] += cautions
         store.write_header(header)
         bench = Bench(header["run"], plan.suite, {regime: found.detectors for regime, found in fitted.items()})
         _measure_all(bench, plan, todo, store, engine, progress, outcome)
@@ -136,6 +139,31 @@ def check_leaks(plan: Plan) -> None:
             f"{len(leaks)} files leak between splits, e.g. {'; '.join(leaks[:3])}; give them one family "
             f"(washtest dataset check {plan.dataset.folder} lists all)"
         )
+
+
+def check_models(plan: Plan) -> list[str]:
+    """What is wrong with judging model files by this data: a line for each that has seen families of it.
+
+    Raises:
+        UserError: a model was fitted on the very files that it would be judged by.
+    """
+    judged = [sample for sample in plan.samples if sample.split != "train"]
+    cautions = []
+    for detector in plan.suite.detectors:
+        if not isinstance(detector, Pretrained):
+            continue
+        same, kin = seen_before(detector, plan.dataset, judged)
+        if same:
+            raise UserError(
+                f"{detector.name} was fitted on {len(same)} files of the calibration and test splits, "
+                f"e.g. {', '.join(same[:3])}; train it again on the train split of {plan.dataset.name}"
+            )
+        if kin:
+            cautions.append(
+                f"{detector.name} was fitted on other files of the families of {len(kin)} calibration and test "
+                f"samples, e.g. {', '.join(kin[:3])}: its errors come out too small"
+            )
+    return cautions
 
 
 def _check_same(old: dict[str, Any], new: dict[str, Any], folder: Path) -> None:
@@ -230,6 +258,7 @@ def _describe_detectors(header: dict[str, Any], plan: Plan, fitted: dict[str, Fi
                 "code": "E_MISSING" if info.name in absent else "E_UNTRAINED" if problem else "",
                 "detail": problem,
                 "trained": trained or None,
+                "model": dict(detector.facts) if isinstance(detector, Pretrained) else None,
             }
         )
 

@@ -1,25 +1,25 @@
 """Detectors that learn are fitted once per run and regime, on the train split, and kept in the run's folder.
 
-A resumed run must score with the very same model, so the fitted arrays are stored (as ``.npz`` without pickle) and
-used again.
+A resumed run must score with the very same model, so the fitted arrays are stored (``bench.tensors``) and used again.
+``train`` fits one detector by itself, for a model file that other runs can use (``bench.harness.models``).
 """
 
 from __future__ import annotations
 
 import functools
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.detectors.base import Arrays, Detector, DetectorInfo, Score, Trainable
-from bench.errors import CodedError, UserError
-from bench.files import replacing, writing
+from bench import tensors
+from bench.detectors.base import Arrays, Detector, DetectorInfo, Score, Trainable, ask
+from bench.errors import CodedError, Unavailable, UserError
+from bench.harness.augmentation import Augmentation
 from bench.harness.engines.local import LocalEngine
 from bench.harness.plan import Plan, Suite, generator_for
 from bench.harness.regimes import in_regime
-from bench.harness.samples import Sample
+from bench.harness.samples import Dataset, Sample
 from bench.media import Media
 
 if TYPE_CHECKING:
@@ -86,14 +86,17 @@ def fit_all(plan: Plan, folder: Path, engine: LocalEngine, progress: Callable[[s
             if isinstance(extracted[index], CodedError):
                 continue
             for key, part in extracted[index].items():
-                rows.setdefault(key, []).append((part, train[index].truth == "ai"))
+                if isinstance(part, Unavailable):
+                    failures[key] = part
+                else:
+                    rows.setdefault(key, []).append((part, train[index].truth == "ai"))
         jobs = [(d, regime, rows.get((regime, d.info.name), [])) for regime, d in missing]
         for index, model in engine.run(_fit, jobs):
             learner, regime, _ = jobs[index]
             if isinstance(model, CodedError):
                 failures[regime, learner.info.name] = model
             elif model is not None:
-                _save(model_path(folder, regime, learner.info.name), model)
+                tensors.save(model_path(folder, regime, learner.info.name), model, {"detector": repr(learner)})
     counts = {truth: sum(s.truth == truth for s in train) for truth in ("human", "ai")}
     for regime in plan.suite.regimes:
         ready: list[Detector] = []
@@ -124,17 +127,27 @@ def _reason(name: str, counts: dict[str, int], used: list[bool], failure: CodedE
     return f"{name} needs {MIN_CLASS} train files of each class to be fitted; {there}"
 
 
-def _rows_of(suite: Suite, sample: Sample) -> dict[tuple[str, str], np.ndarray]:
-    """The training rows of one file for every regime and learner."""
+def _rows_of(
+    suite: Suite, sample: Sample, augmentation: Augmentation | None = None
+) -> dict[tuple[str, str], np.ndarray | Unavailable]:
+    """The training rows of one file for every regime and learner, or what a learner lacks on this machine."""
+    import numpy as np
+
     media = sample.media
-    found: dict[tuple[str, str], np.ndarray] = {}
+    found: dict[tuple[str, str], np.ndarray | Unavailable] = {}
     for regime in suite.regimes:
         part = in_regime(media, regime)
         for detector in suite.detectors:
             if isinstance(detector, Trainable):
                 rng = generator_for(suite.seed, media.sha256, f"train:{regime}:{detector!r}")
+                at = regime, detector.info.name
                 try:
-                    found[regime, detector.info.name] = detector.training_rows(part, rng)
+                    rows = [detector.training_rows(part, rng)]
+                    for copy in augmentation(part, rng) if augmentation else ():
+                        rows.append(detector.training_rows(copy, rng))
+                    found[at] = np.concatenate(rows)
+                except Unavailable as missing:
+                    found[at] = missing
                 except CodedError:
                     continue  # too small or unreadable: it teaches nothing; its own test rows carry the code
     return found
@@ -152,18 +165,67 @@ def _fit(job: tuple[Trainable, str, list[tuple[np.ndarray, bool]]]) -> dict[str,
     return dict(detector.fit(features, is_ai).model or {})
 
 
-def _save(path: Path, model: Arrays) -> None:
-    import numpy as np
+@dataclass(frozen=True)
+class Trained:
+    """One detector, fitted by itself.
 
-    with writing(path.parent):
-        path.parent.mkdir(exist_ok=True)
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, **{str(name): array for name, array in model.items()})  # type: ignore[arg-type]
+    Attributes:
+        detector: the fitted copy.
+        taught: the train samples that gave rows.
+        rows: number of rows, augmented copies included.
+    """
+
+    detector: Trainable
+    taught: tuple[Sample, ...]
+    rows: int
+
+
+def train(
+    detector: Trainable,
+    dataset: Dataset,
+    engine: LocalEngine,
+    *,
+    regime: str = "native",
+    augmentation: Augmentation | None = None,
+    seed: int = 0,
+) -> Trained:
+    """Fit one detector on a data set's train split; no other split is looked at.
+
+    Raises:
+        UserError: too few files of a class, or what the detector needs is missing.
+    """
+    suite = Suite("train", "", (), detectors=(detector,), regimes=(regime,), seed=seed)
+    train_split = [s for s in dataset.samples if s.split == "train" and s.truth in ("human", "ai")]
+    counts = {truth: sum(s.truth == truth for s in train_split) for truth in ("human", "ai")}
+    extract = functools.partial(_rows_of, suite, augmentation=augmentation)
+    extracted: dict[int, Any] = dict(engine.run(extract, train_split))
+    at = regime, detector.info.name
+    found = {i: extracted[i].get(at) for i in sorted(extracted) if not isinstance(extracted[i], CodedError)}
+    missing = next((part for part in found.values() if isinstance(part, Unavailable)), None)
+    usable = [] if missing else [i for i, part in found.items() if part is not None]
+    parts = [(found[i], train_split[i].truth == "ai") for i in usable]
+    model = _fit((detector, regime, parts))
+    if not model:
+        raise UserError(_reason(detector.info.name, counts, [is_ai for _, is_ai in parts], missing))
+    taught = tuple(train_split[i] for i in usable)
+    return Trained(detector.with_model(model), taught, sum(len(part) for part, _ in parts))
+
+
+def scores_of(detector: Detector, samples: Sequence[Sample], regime: str, engine: LocalEngine) -> list[Score]:
+    """One score per sample, in order; a file that cannot be read is an error with its code."""
+    found: dict[int, Score] = {}
+    for index, score in engine.run(functools.partial(_score_one, detector, regime), samples):
+        found[index] = Score(None, "error", score.code, score.detail) if isinstance(score, CodedError) else score
+    return [found[index] for index in range(len(samples))]
+
+
+def _score_one(detector: Detector, regime: str, sample: Sample) -> Score:
+    return ask(detector, [in_regime(sample.media, regime)])[0]
 
 
 def model_path(folder: Path, regime: str, name: str) -> Path:
     """Where a run keeps the fitted state of one detector."""
-    return folder / "models" / f"{regime}-{name}.npz"
+    return folder / "models" / f"{regime}-{name}{tensors.SUFFIX}"
 
 
 def load_model(folder: Path, regime: str, name: str) -> Arrays:
@@ -172,13 +234,10 @@ def load_model(folder: Path, regime: str, name: str) -> Arrays:
     Raises:
         UserError: none there, or a damaged one.
     """
-    import numpy as np
-
     path = model_path(folder, regime, name)
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            return {key: stored[key] for key in stored.files}
+        return tensors.decoded(path.read_bytes())[0]
     except FileNotFoundError:
         raise UserError(f"{folder} holds no fitted {name} ({path.name}); run a suite with it first") from None
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"{path} is damaged ({error}); remove {folder} and run again") from None

@@ -122,7 +122,7 @@ MISTAKES = {
     "label gb45438 {jpg} {tmp}/o.jpg --claim {text}": "cannot be read as JSON",
     "label gb45438 {bmp} {tmp}/o.bmp": "E_NOT_APPLICABLE",
     "detect spectrm {jpg}": "unknown detector 'spectrm'. Did you mean spectrum?",
-    "detect spectrum {jpg}": "learns from a run's train split; name the run with --run",
+    "detect spectrum {jpg}": "learns from a train split; name a run with --run",
     "detect spectrum {jpg} --run {tmp}": "holds no fitted spectrum",
     "detect {tmp}/none.py:score {jpg}": "no such file",
     "dataset check {tmp}": "has no samples.csv",
@@ -203,7 +203,7 @@ def test_doctor_says_what_is_here(washtest) -> None:
     answer = washtest("doctor", "--json")
     assert answer.code == 0
     rows = answer.json
-    assert {row["kind"] for row in rows} == {"python", "package", "codec", "program", "re-export"}
+    assert {row["kind"] for row in rows} == {"python", "package", "codec", "program", "re-export", "weights"}
     assert {"numpy", "opencv-python-headless", "pillow"} <= {
         row["name"] for row in rows if row["available"] and row["version"]
     }

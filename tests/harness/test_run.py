@@ -2,6 +2,7 @@
 
 import json
 import math
+import pickle
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -433,12 +434,12 @@ def test_fit_that_fails_says_why(tiny: Path, tools, tmp_path: Path) -> None:
 def test_damaged_model_is_refused_and_not_unpickled(finished: Path, tiny: Path, tools, tmp_path: Path) -> None:
     out = Path(shutil.copytree(finished, tmp_path / "run"))
     records.shard_files(out, "views")[0].unlink()
-    model = out / "models" / "native-header.npz"
-    np.savez(model, evil=np.array([Jpeg()], dtype=object))
-    with pytest.raises(UserError, match=r"native-header\.npz is damaged"):
+    model = out / "models" / "native-header.safetensors"
+    model.write_bytes(pickle.dumps(Jpeg()))
+    with pytest.raises(UserError, match=r"native-header\.safetensors is damaged"):
         tools.measure(tools.plan(tiny, **EVERYTHING), out)
-    model.write_bytes(b"not a zip")
-    with pytest.raises(UserError, match=r"native-header\.npz is damaged"):
+    model.write_bytes(b"short")
+    with pytest.raises(UserError, match=r"native-header\.safetensors is damaged"):
         tools.measure(tools.plan(tiny, **EVERYTHING), out)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench.detectors.base import DetectorInfo, Score, checked, failed
+from bench.detectors.base import DetectorInfo, Score, checked, no_verdict
 from bench.detectors.plugins import http
 from bench.errors import CodedError, Unavailable
 from bench.media import Media
@@ -121,7 +121,7 @@ class EndpointDetector:
         try:
             values = found(self._asked(batch), self.service.score.split("."))
         except CodedError as error:
-            return [failed(error)] * len(batch)
+            return [no_verdict(error)] * len(batch)
         if not isinstance(values, list):
             values = [values]
         if len(values) != len(batch):

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bench.detectors.base import DetectorInfo, Score, checked, failed
+from bench.detectors.base import DetectorInfo, Score, checked, no_verdict
 from bench.errors import CodedError, coded
 from bench.media import Media
+from bench.neural.onnx import INSTALL, session
 from bench.neural.preprocessing import Preprocessing
 from bench.settings import settings
 from bench.tools import package_version
@@ -155,7 +156,7 @@ class NetworkDetector:
                 ready = self.preprocessing(media.pixels())
                 shapes.setdefault(ready.shape, []).append((place, ready))
             except Exception as error:
-                scores[place] = failed(error)
+                scores[place] = no_verdict(error)
         for alike in shapes.values():
             places = [place for place, _ in alike]
             try:
@@ -163,7 +164,7 @@ class NetworkDetector:
                 values = self.answer(raw, len(alike))
                 scores |= dict(zip(places, map(checked, values.tolist()), strict=True))
             except Exception as error:
-                scores |= dict.fromkeys(places, failed(_out_of_memory(error)))
+                scores |= dict.fromkeys(places, no_verdict(_out_of_memory(error)))
         return [scores[place] for place in range(len(batch))]
 
 
@@ -189,7 +190,7 @@ class OnnxFile:
 
     def missing(self) -> str:
         """The command that gets the package it needs, or ""."""
-        return "" if package_version("onnxruntime", "onnxruntime-gpu") else "pip install 'washtest[neural]'"
+        return "" if package_version("onnxruntime", "onnxruntime-gpu") else INSTALL
 
     def __call__(self, inputs: np.ndarray, output: str | int) -> np.ndarray:
         """The chosen output, cast from and to what the model declares.
@@ -224,8 +225,6 @@ class OnnxFile:
 @functools.lru_cache(maxsize=4)
 def _session(file: Path, sha256: str, process: int) -> Any:
     """The session, or why there is none: a model that cannot be loaded is not loaded again for every picture."""
-    from bench.neural.onnx import session
-
     try:
         return session(verified(file, sha256))  # the very bytes that were checked
     except Exception as error:
