@@ -11,6 +11,8 @@ from attacks.chain import Chain
 from attacks.colour import Brightness, Contrast, Gamma, Greyscale, Hue, Palette, Saturation
 from attacks.copies import THUMBNAIL, WEB_COPY, ResizeTo
 from attacks.cover import Erase, Pad
+from attacks.edit import Edit, Patch
+from attacks.explicit import RemoveVisible
 from attacks.geometry import Aspect, Crop, CropArea, Flip, Resize, ResizedCrop
 from attacks.gradient import GradientAttack
 from attacks.metadata import EditField, Forge, Strip
@@ -74,6 +76,9 @@ ATTACKS: tuple[Attack, ...] = (
     BrowserScreenshot(),
     Recapture(),
     Resynthesise(),
+    Edit(),
+    Patch(),
+    RemoveVisible(),
     Strip(),
     EditField(),
     Forge(),

@@ -95,10 +95,12 @@ def beside_views(frame: pd.DataFrame, views: pd.DataFrame, columns: Sequence[str
 def scored_views(run: Run) -> pd.DataFrame:
     """The views that detectors judge: human files without labels, AI files as a provider would ship them.
 
-    AI files carry the first bundle there; views of other bundles belong to the readers of those labels.
+    AI files carry the first bundle there; views of other bundles belong to the readers of those labels. A photograph
+    that an attack edited is AI-edited from then on and has no labels still: its other views tell that it is human work.
     """
     views, bundles = run.views, run.header.get("bundles") or ["metadata"]
-    wanted = np.where(views["truth"].eq("human"), "none", bundles[0])
+    human = views["sample"].isin(views["sample"][views["truth"].eq("human")].unique())
+    wanted = np.where(human, "none", bundles[0])
     kept: pd.DataFrame = views[views["bundle"].to_numpy(object) == wanted]
     return kept
 

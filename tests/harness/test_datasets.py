@@ -16,7 +16,7 @@ from bench.harness.dataset_check import Report, check
 from bench.harness.dataset_import import import_folder
 from bench.harness.engines.local import LocalEngine
 from bench.harness.samples import load_dataset
-from bench.harness.twins import AREAS, blend, edit_mask, make_twins
+from bench.harness.twins import AREAS, make_twins
 from bench.media import Media
 
 
@@ -236,25 +236,6 @@ def test_flat_pictures_are_not_taken_for_each_other(tmp_path: Path, tools) -> No
     ]
     tools.make_dataset(tmp_path / "flat", entries)
     assert checked(tmp_path / "flat").problems == []
-
-
-@pytest.mark.parametrize("area", AREAS)
-def test_edit_mask_covers_the_share_it_is_asked_for(area: float) -> None:
-    for seed in range(4):
-        mask = edit_mask(240, 320, area, np.random.default_rng(seed))
-        assert set(np.unique(mask)) == {0, 255}
-        assert mask.mean() / 255 == pytest.approx(area, abs=0.02)
-        assert cv2.connectedComponents(mask)[0] == 2  # one blob
-
-
-def test_blend_leaves_everything_outside_the_mask_bit_for_bit(tools) -> None:
-    original, remade = tools.texture(1, 100, 120), tools.texture(2, 100, 120)
-    mask = edit_mask(100, 120, 0.3, np.random.default_rng(0))
-    mixed = blend(original, remade, mask)
-    assert np.array_equal(mixed[mask == 0], original[mask == 0])
-    core = cv2.erode(mask, np.ones((21, 21), np.uint8)) > 0
-    assert core.any()
-    assert np.abs(mixed[core].astype(int) - remade[core]).max() <= 1
 
 
 @pytest.fixture
