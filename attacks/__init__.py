@@ -9,8 +9,10 @@ from attacks.base import Attack, Identity
 from attacks.browser import BrowserScreenshot
 from attacks.chain import Chain
 from attacks.colour import Brightness, Contrast, Gamma, Greyscale, Hue, Palette, Saturation
+from attacks.controls import ResizeBack
 from attacks.copies import THUMBNAIL, WEB_COPY, ResizeTo
 from attacks.cover import Erase, Pad
+from attacks.denoise import Denoise
 from attacks.edit import Edit, Patch
 from attacks.explicit import RemoveVisible
 from attacks.geometry import Aspect, Crop, CropArea, Flip, Resize, ResizedCrop
@@ -24,7 +26,8 @@ from attacks.recompress_modern import Avif, Heic, JpegXl
 from attacks.recompress_palette import Gif, PngPalette
 from attacks.reexport import OpenCVSave, PillowSave
 from attacks.reexport_tools import ReExport
-from attacks.regenerate import Resynthesise
+from attacks.regenerate import Regenerate, Rinse
+from attacks.resynthesise import Resynthesise
 from attacks.screenshot import Screenshot
 from attacks.tone import Blur, BoxBlur, Median, Noise, PillowBlur, PoissonNoise, Sharpen, SpeckleNoise
 from attacks.warp import Perspective, Rotate
@@ -75,6 +78,10 @@ ATTACKS: tuple[Attack, ...] = (
     Screenshot(),
     BrowserScreenshot(),
     Recapture(),
+    ResizeBack(),
+    Regenerate(),
+    Rinse(),
+    Denoise(),
     Resynthesise(),
     Edit(),
     Patch(),

@@ -18,7 +18,7 @@ from attacks.recapture import Recapture
 from attacks.recompress import SUBSAMPLINGS, Jpeg, Png, WebP
 from attacks.reexport import OpenCVSave, PillowSave
 from attacks.reexport_tools import ReExport
-from attacks.regenerate import Resynthesise
+from attacks.resynthesise import Resynthesise
 from attacks.screenshot import Screenshot, draw
 from attacks.tone import Blur, Noise, PoissonNoise, SpeckleNoise
 from attacks.warp import Perspective

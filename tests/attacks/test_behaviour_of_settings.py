@@ -27,7 +27,7 @@ from attacks.recompress_modern import Avif, Heic, JpegXl
 from attacks.recompress_palette import ALGORITHMS, Gif, PngPalette
 from attacks.reexport import OpenCVSave, PillowSave
 from attacks.reexport_tools import REEXPORTS, ReExport
-from attacks.regenerate import Resynthesise
+from attacks.resynthesise import Resynthesise
 from attacks.screenshot import Screenshot
 from attacks.tone import Blur, BoxBlur, Median, Noise, PillowBlur, PoissonNoise, Sharpen, SpeckleNoise
 from attacks.warp import CANVASES, WARP_FILTERS, Perspective, Rotate
