@@ -83,8 +83,8 @@ class Edit:
         return fill.missing(self.method) if self.method in fill.METHODS else ""
 
     def versions(self) -> dict[str, str]:
-        """Which donor files there are."""
-        return _digest(self.donor)
+        """Digests of the model's weights, and of the donor's files."""
+        return fill.versions(self.method) | _digest(self.donor)
 
     def truth_after(self, truth: str) -> str:
         """``ai_edited``, or ``human`` where no model had a hand in it; other files are none to edit."""

@@ -75,6 +75,10 @@ class RemoveVisible:
         """The command that gets what it needs, or ""."""
         return fill.missing(self.how) if self.how in fill.METHODS else ""
 
+    def versions(self) -> dict[str, str]:
+        """Digests of the model's weights."""
+        return fill.versions(self.how)
+
     def __call__(self, media: Media, rng: np.random.Generator) -> Media:
         """The picture without its mark.
 

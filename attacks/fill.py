@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bench import weights
 from bench.neural import inpainting, onnx, vae
 from bench.tools import opencv_version, package_version
 
@@ -75,5 +76,19 @@ def channel(method: str) -> str:
     if method in CLASSICAL:
         return f"real:OpenCV {opencv_version()} inpaint, {method}, no neural model"
     if method == "diffusion":
-        return f"real:Stable Diffusion 1.5 inpainting by diffusers {package_version('diffusers') or 'not installed'}"
-    return f"real:{method} by onnxruntime {package_version('onnxruntime', 'onnxruntime-gpu') or 'not installed'}"
+        return f"real:{inpainting.MODEL} by diffusers {package_version('diffusers') or 'not installed'}"
+    ((what, digest),) = versions(method).items()
+    return f"real:{what} {digest} by onnxruntime {package_version('onnxruntime', 'onnxruntime-gpu') or 'not installed'}"
+
+
+def versions(method: str) -> dict[str, str]:
+    """What the result depends on beside the code and its libraries, for the keys of a run."""
+    if method in AUTOENCODERS:
+        return {f"autoencoder {method}": vae.named(method).version()}
+    if method == "lama":
+        return {"inpainter lama": weights.named("lama").files[0].sha256[:16]}
+    if method == "diffusion":
+        packages = ("diffusers", "torch", "transformers")
+        found = {name: version for name in packages if (version := package_version(name))}
+        return {"inpainter diffusion": inpainting.REVISION[:16], **found}
+    return {}
