@@ -29,18 +29,34 @@ def name(photograph: dict[str, str]) -> str:
 
 
 def load(folder: Path, split: str) -> list[np.ndarray]:
-    """The listed photographs of a split, RGB uint8 ``(H, W, 3)``, at most 720 pixels on the short side."""
+    """The listed photographs of a split, RGB uint8 ``(H, W, 3)``, at most 720 pixels on the short side.
+
+    Raises:
+        ClickException: one is not there.
+    """
+    missing = [one["path"] for one in listed() if not (folder / name(one)).is_file()]
+    if missing:
+        import click
+
+        raise click.ClickException(
+            f"{folder} lacks {len(missing)} photographs, {missing[0]} for one; "
+            f"run: python -m bench.neural.washvae.photographs {folder}"
+        )
     return [_scaled(read(folder / name(one))) for one in listed() if one["split"] == split]
 
 
 def read(path: Path) -> np.ndarray:
-    """An image file as RGB uint8 ``(H, W, 3)``, transparency dropped."""
+    """An image file as RGB uint8 ``(H, W, 3)``, transparency dropped.
+
+    Raises:
+        ValueError: it cannot be decoded.
+    """
     import cv2
     import numpy as np
 
     picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
     if picture is None:
-        raise ValueError(f"cannot read {path} as an image; gather the photographs again")
+        raise ValueError(f"cannot read {path} as an image")
     return np.ascontiguousarray(picture[:, :, ::-1])
 
 
@@ -55,7 +71,7 @@ def _scaled(picture: np.ndarray) -> np.ndarray:
 
 
 class Crops:
-    """Random squares of photographs, half of them scaled down by up to two, half of them mirrored."""
+    """Random squares of photographs, most of them scaled down by up to 2.5, half of them mirrored."""
 
     def __init__(self, photographs: list[np.ndarray], seed: int) -> None:
         import numpy as np
@@ -75,13 +91,15 @@ class Crops:
         """Patches of 8x8 pixels, float64 in [0, 1], ``(count, 192)``: channel, row, column."""
         import numpy as np
 
-        patches = np.stack([self._square(DOWNSCALE) for _ in range(count)])
-        return patches.transpose(0, 3, 1, 2).reshape(count, -1) / 255.0
+        side = 4 * DOWNSCALE
+        crops = np.stack([self._crop(side) for _ in range(-(-count // 16))])
+        grid = crops.reshape(len(crops), 4, DOWNSCALE, 4, DOWNSCALE, 3)
+        return grid.transpose(0, 1, 3, 5, 2, 4).reshape(16 * len(crops), -1)[:count] / 255.0
 
     def _crop(self, side: int) -> np.ndarray:
         import cv2
 
-        scale = math.exp(self.rng.uniform(0, math.log(2))) if self.rng.random() < 0.5 else 1.0
+        scale = math.exp(self.rng.uniform(0, math.log(2.5))) if self.rng.random() < 0.7 else 1.0
         crop = self._square(int(side * scale))
         if crop.shape[:2] != (side, side):
             crop = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 from bench.neural.washvae import DOWNSCALE, LATENT_CHANNELS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
 
 # Channels at a quarter and at an eighth of the size, and residual blocks there: 1.9 million parameters.
 QUARTER, EIGHTH = 64, 112
 ENCODER_BLOCKS = (2, 2)
 DECODER_BLOCKS = (4, 3)
-# A pixel of the patch to the log-variance of the posterior at the start: a standard deviation of 5 % of the latent's.
+# Of the posterior at the start: its standard deviation is then 5 % of the latent's.
 LOG_VARIANCE = -6.0
 
 
@@ -76,10 +78,30 @@ def start_from_components(network: Any, patches: np.ndarray) -> None:
         decode.bias[:] = torch.from_numpy(mean)
 
 
+def read(checkpoint: Path) -> dict[str, Any]:
+    """What a training saved: the states of the network (``trained``, ``averaged``) and of the training.
+
+    Raises:
+        ClickException: the file is no such checkpoint.
+    """
+    import pickle
+
+    import click
+    import torch
+
+    try:
+        saved: dict[str, Any] = torch.load(checkpoint, weights_only=True)
+        build().load_state_dict(saved["averaged"])
+    except (RuntimeError, pickle.UnpicklingError, EOFError, LookupError, TypeError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise click.ClickException(f"{checkpoint} is no checkpoint of washvae: {said[:200]}") from None
+    return saved
+
+
 def _residual(channels: int) -> Any:
     from torch import nn
 
-    class Residual(nn.Module):
+    class Residual(nn.Module):  # type: ignore[misc]  # torch is not installed where types are checked
         def __init__(self) -> None:
             super().__init__()
             self.body = nn.Sequential(
@@ -97,7 +119,7 @@ def _residual(channels: int) -> Any:
 def _sum(linear: Any, residual: list[Any]) -> Any:
     from torch import nn
 
-    class Sum(nn.Module):
+    class Sum(nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.linear = linear
