@@ -74,9 +74,9 @@ def blend(original: np.ndarray, remade: np.ndarray, mask: np.ndarray, border: fl
     import numpy as np
 
     inner = cv2.erode(mask, np.ones((5, 5), np.uint8))
-    if not inner.any():  # too small for a border
-        inner = mask
-    weight = cv2.GaussianBlur(inner.astype(np.float32) / 255, (0, 0), border)
-    weight = np.where(mask > 0, weight, 0)[..., None]
+    weight = (mask > 0).astype(np.float32)
+    if inner.any():  # else too small for a border
+        weight *= cv2.GaussianBlur(inner.astype(np.float32) / 255, (0, 0), border)
+    weight = weight[..., None]
     mixed: np.ndarray = np.round(original * (1 - weight) + remade * weight).astype(np.uint8)
     return mixed

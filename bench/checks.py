@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from attacks import Attack
+from attacks.truth import performed, truth_after
 from bench import containers
 from bench.check_pictures import FORMATS, encoded, photograph, picture
 from bench.detectors.base import Detector, Score, Trainable, ask
@@ -29,6 +30,7 @@ from bench.harness import registry
 from bench.harness.quality import psnr
 from bench.labels.base import AI_SOURCE_TYPES, Claim, Label, Reading, graded, label_kind, touches_pixels
 from bench.media import Media
+from bench.records import TRUTHS
 
 #: A watermark that changes the picture by more than this (PSNR, dB) would be seen; a visible mark covers a corner only.
 LEAST_PSNR = {"watermark": 30.0, "visible": 20.0}
@@ -152,6 +154,29 @@ def check_odd_sizes_are_defined(attack: Attack) -> None:
             assert min(attack(picture(*size), _rng()).size) >= 1
 
 
+def check_says_what_becomes_of_the_truth(attack: Attack) -> None:
+    """An attack that edits says what it makes of each truth, and gives with its file a mask of the picture's size."""
+    import numpy as np
+
+    after: dict[str, str] = {}
+    for truth in TRUTHS:
+        with contextlib.suppress(NotApplicable):
+            after[truth] = truth_after(attack, truth)
+    assert set(after.values()) <= set(TRUTHS), f"{attack!r} makes {after}; a truth is one of {', '.join(TRUTHS)}"
+    assert hasattr(attack, "with_mask") or all(before == made for before, made in after.items()), (
+        f"{attack!r} changes what a file is, so it needs with_mask(media, rng)"
+    )
+    if not hasattr(attack, "with_mask"):
+        return
+    media = photograph()
+    with contextlib.suppress(NotApplicable):
+        made, mask = performed(attack, media, _rng())
+        assert made.data == attack(media, _rng()).data, f"{attack!r}: with_mask gives another file than a call"
+        if mask is not None:
+            assert mask.shape == media.pixels().shape[:2] and mask.dtype == np.uint8, f"{attack!r}: {mask.shape}"
+            assert set(np.unique(mask)) <= {0, 255}, f"{attack!r}: a mask is 0 and 255"
+
+
 def _results(attack: Attack) -> Iterator[tuple[str, Media]]:
     """What it makes of each format; nothing where it does not take it, or lacks a tool here and says which."""
     for mime in FORMATS:
@@ -171,6 +196,7 @@ ATTACK_CHECKS: tuple[Callable[[Any], None], ...] = (
     check_leaves_its_input_alone,
     check_gives_a_readable_file,
     check_odd_sizes_are_defined,
+    check_says_what_becomes_of_the_truth,
 )
 
 

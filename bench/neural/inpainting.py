@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: Side of what both models take.
 SIDE = 512
-#: The checkpoint of the diffusion pipeline and its revision; CreativeML OpenRAIL-M, so its licence is the user's to read.
+#: The checkpoint of the diffusion pipeline and its revision; its licence (CreativeML OpenRAIL-M) is the user's to read.
 MODEL = "stable-diffusion-v1-5/stable-diffusion-inpainting"
 REVISION = "8a4288a76071f7280aedbdb3253bdb9e9d5d84bb"
 FETCH = f"hf download {MODEL} --revision {REVISION} --include '*.json' '*.txt' '*.fp16.safetensors'"
