@@ -119,7 +119,7 @@ def twins(folder: Path, attack: str, edits: bool, seed: int) -> None:
 @dataset.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--method", "methods", multiple=True, default=("washvae",), show_default=True,
-              help="How to edit: a method of the attack Edit, or a whole attack such as 'Edit(area=0.3)'. Repeatable.")  # fmt: skip
+              help="A method of the attack Edit, or a whole attack, e.g. 'Edit(area=0.3)'. Repeatable.")  # fmt: skip
 @click.option("--area", "areas", type=float, multiple=True, help="Share of the picture, 0.01..0.7. Repeatable.")
 @click.option("--donor", default="", help="For the method splice: an AI picture, or a folder of them.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
