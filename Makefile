@@ -1,6 +1,6 @@
 PYTHON ?= .venv/bin/python
 
-.PHONY: all lint types test bench label-formats reexport-page detector-costs results
+.PHONY: all lint types test bench label-formats reexport-page detector-costs regeneration results
 
 all: lint types test
 
@@ -26,6 +26,12 @@ reexport-page:
 
 detector-costs:
 	$(PYTHON) -m tests.benchmarks.detector_costs results/detector-costs.md
+
+# Any data set with photographs of 512 pixels a side.
+PHOTOGRAPHS ?= ../shared/data
+
+regeneration:
+	$(PYTHON) -m tests.benchmarks.regeneration_table results/regeneration.md --data $(PHOTOGRAPHS)
 
 results:
 	rm -rf results/mini-quick results/mini-labels results/mini-providers

@@ -8,11 +8,13 @@ from attacks.adversarial import BoundaryAttack, SquareAttack
 from attacks.base import Attack, Identity
 from attacks.browser import BrowserScreenshot
 from attacks.chain import Chain
+from attacks.codec import LearnedCodec
 from attacks.colour import Brightness, Contrast, Gamma, Greyscale, Hue, Palette, Saturation
 from attacks.controls import ResizeBack
 from attacks.copies import THUMBNAIL, WEB_COPY, ResizeTo
 from attacks.cover import Erase, Pad
 from attacks.denoise import Denoise
+from attacks.diffusion import DiffusionRegenerate
 from attacks.edit import Edit, Patch
 from attacks.explicit import RemoveVisible
 from attacks.geometry import Aspect, Crop, CropArea, Flip, Resize, ResizedCrop
@@ -30,6 +32,7 @@ from attacks.regenerate import Regenerate, Rinse
 from attacks.resynthesise import Resynthesise
 from attacks.screenshot import Screenshot
 from attacks.tone import Blur, BoxBlur, Median, Noise, PillowBlur, PoissonNoise, Sharpen, SpeckleNoise
+from attacks.upscale import SuperResolve
 from attacks.warp import Perspective, Rotate
 
 ATTACKS: tuple[Attack, ...] = (
@@ -81,7 +84,10 @@ ATTACKS: tuple[Attack, ...] = (
     ResizeBack(),
     Regenerate(),
     Rinse(),
+    DiffusionRegenerate(),
+    LearnedCodec(),
     Denoise(),
+    SuperResolve(),
     Resynthesise(),
     Edit(),
     Patch(),

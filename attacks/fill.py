@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from attacks import diffusion
 from bench import weights
-from bench.neural import inpainting, onnx, vae
+from bench.neural import lama, onnx, vae
 from bench.tools import opencv_version, package_version
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ NEURAL = (*AUTOENCODERS, *INPAINTERS)
 #: Continue the surroundings by a rule; no model has learnt anything, so that they are the control of those above.
 CLASSICAL = ("telea", "navier-stokes")
 METHODS = (*NEURAL, *CLASSICAL)
+#: The inpainting model of ``attacks.diffusion``.
+MODEL = "sd15"
 #: Reach of the classical inpainters, pixels.
 RADIUS = 3
 
@@ -45,12 +48,17 @@ def fill(method: str, pixels: np.ndarray, mask: np.ndarray, rng: np.random.Gener
     if method in AUTOENCODERS:
         made = vae.named(method).round_trip(pixels.astype(np.float32) / 255)
         return np.round(made * 255).astype(np.uint8)
-    if method == "lama":
-        return inpainting.lama(pixels, mask)
-    if method == "diffusion":
-        return inpainting.diffusion(pixels, mask, int(rng.integers(2**31)))
-    rule = cv2.INPAINT_TELEA if method == "telea" else cv2.INPAINT_NS
-    remade: np.ndarray = cv2.inpaint(pixels, mask, RADIUS, rule)
+    if method in INPAINTERS:
+        # At the size that they were made for.
+        side = (lama.SIDE, lama.SIDE)
+        shrink = max(pixels.shape[:2]) > lama.SIDE
+        small = cv2.resize(pixels, side, interpolation=cv2.INTER_AREA if shrink else cv2.INTER_CUBIC)
+        hole = cv2.resize(mask, side, interpolation=cv2.INTER_NEAREST)
+        large = lama.inpainted(small, hole) if method == "lama" else diffusion.inpainted(small, hole, MODEL, rng)
+        back = cv2.INTER_CUBIC if shrink else cv2.INTER_AREA
+        remade: np.ndarray = cv2.resize(large, pixels.shape[1::-1], interpolation=back)
+        return remade
+    remade = cv2.inpaint(pixels, mask, RADIUS, cv2.INPAINT_TELEA if method == "telea" else cv2.INPAINT_NS)
     return remade
 
 
@@ -68,7 +76,7 @@ def missing(method: str) -> str:
         return vae.named(method).missing()
     if method == "lama":
         return onnx.missing("lama")
-    return inpainting.missing_diffusion() if method == "diffusion" else ""
+    return diffusion.missing(diffusion.INPAINTERS[MODEL]) if method == "diffusion" else ""
 
 
 def channel(method: str) -> str:
@@ -76,7 +84,7 @@ def channel(method: str) -> str:
     if method in CLASSICAL:
         return f"real:OpenCV {opencv_version()} inpaint, {method}, no neural model"
     if method == "diffusion":
-        return f"real:{inpainting.MODEL} by diffusers {package_version('diffusers') or 'not installed'}"
+        return f"real:{diffusion.INPAINTERS[MODEL].repository} by diffusers"
     ((what, digest),) = versions(method).items()
     return f"real:{what} {digest} by onnxruntime {package_version('onnxruntime', 'onnxruntime-gpu') or 'not installed'}"
 
@@ -88,7 +96,5 @@ def versions(method: str) -> dict[str, str]:
     if method == "lama":
         return {"inpainter lama": weights.named("lama").files[0].sha256[:16]}
     if method == "diffusion":
-        packages = ("diffusers", "torch", "transformers")
-        found = {name: version for name in packages if (version := package_version(name))}
-        return {"inpainter diffusion": inpainting.REVISION[:16], **found}
+        return diffusion.versions(diffusion.INPAINTERS[MODEL])
     return {}

@@ -155,7 +155,7 @@ def check_odd_sizes_are_defined(attack: Attack) -> None:
 
 
 def check_says_what_becomes_of_the_truth(attack: Attack) -> None:
-    """What it makes of each truth is a truth, and one that changes it gives a mask beside the file that a call gives."""
+    """What it makes of each truth is a truth; one that changes it gives a mask beside the file that a call gives."""
     for truth in TRUTHS:
         with contextlib.suppress(NotApplicable):
             after = truth_after(attack, truth)
