@@ -93,7 +93,7 @@ def check(path: str, jobs: int | None, as_json: bool) -> None:
 
 @dataset.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--attack", default="Resynthesise()", show_default=True, help="The regeneration.")
+@click.option("--attack", default="Regenerate(model='washvae')", show_default=True, help="The regeneration.")
 @click.option(
     "--edits/--no-edits", default=True, show_default=True, help="Partial edits of the test split's photographs."
 )
