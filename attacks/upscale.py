@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MODELS = ("realesr-animevideov3",)
 #: Side of a tile of the shrunk picture with its surroundings; the result of one has four times that.
 TILE = 256
-#: The edge is repeated so far before the network sees it, as the program it was published with does.
+#: The picture is mirrored so far beyond its edges before the network sees it, as its own program does.
 EDGE = 10
 
 
@@ -88,7 +88,7 @@ class SuperResolve:
         file = weights.named(self.by).files[0]
         part = tiles.Part(realesr.model(weights.path(self.by, file.name)), 1, realesr.SCALE, reach=realesr.REACH)
         pixels = media.pixels()
-        small = np.pad(shrunk(pixels, 1 / self.factor), [(EDGE, EDGE), (EDGE, EDGE), (0, 0)], mode="edge")
+        small = np.pad(shrunk(pixels, 1 / self.factor), [(EDGE, EDGE), (EDGE, EDGE), (0, 0)], mode="reflect")
         large = tiles.run(part, small.transpose(2, 0, 1).astype(np.float32) / np.float32(255), TILE)
         cut = realesr.SCALE * EDGE
         large = large[:, cut:-cut, cut:-cut].transpose(1, 2, 0)
