@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import hashlib
 import os
 import platform
 import subprocess
@@ -17,9 +18,9 @@ from bench import __version__
 from bench.errors import CodedError, UserError
 from bench.harness.engines.local import LocalEngine
 from bench.harness.measure import Bench, Rows, failed, measure
-from bench.harness.plan import Plan
+from bench.harness.plan import Plan, planned_cells
 from bench.harness.store import Store
-from bench.harness.training import Fitted, fit_all
+from bench.harness.training import Fitted, fit_all, model_path
 from bench.labels.base import label_kind
 from bench.records import SCHEMA_VERSION, SPLITS, TRUTHS, read_header
 
@@ -85,7 +86,7 @@ def run_plan(plan: Plan, folder: Path, engine: LocalEngine, progress: Progress, 
         store.write_header(header)
         engine.private_descriptors = store.descriptors
         fitted = fit_all(plan, folder, engine, progress.message)
-        _describe_detectors(header, plan, fitted)
+        _describe_detectors(header, plan, fitted, folder)
         store.write_header(header)
         bench = Bench(header["run"], plan.suite, {regime: found.detectors for regime, found in fitted.items()})
         _measure_all(bench, plan, todo, store, engine, progress, outcome)
@@ -139,11 +140,11 @@ def check_leaks(plan: Plan) -> None:
 
 
 def _check_same(old: dict[str, Any], new: dict[str, Any], folder: Path) -> None:
-    different = [key for key in new if old.get(key) != new[key]]
+    different = [key for key in {**new, **old} if old.get(key) != new.get(key)]
     if not different:
         return
     first = different[0]
-    shown = f"{_short(old.get(first))} there, {_short(new[first])} now"
+    shown = f"{_short(old.get(first, 'none'))} there, {_short(new.get(first, 'none'))} now"
     raise UserError(
         f"{folder} holds a run with other settings ({', '.join(different)}: {shown}); "
         "choose another --out, or remove that folder"
@@ -160,7 +161,7 @@ def _now() -> str:
 
 
 def _header(plan: Plan, command: str) -> dict[str, Any]:
-    suite, dataset = plan.suite, plan.dataset
+    suite, dataset, shard = plan.suite, plan.dataset, plan.shard
     chosen = {split: dict.fromkeys(TRUTHS, 0) for split in SPLITS}
     sources: dict[str, dict[str, int]] = {}
     for sample in plan.samples:
@@ -196,6 +197,9 @@ def _header(plan: Plan, command: str) -> dict[str, Any]:
         ],
         "detectors": [],
         "planned": plan.planned(),
+        # Any one shard tells what all of them together should have: whoever merges them may lack some.
+        "shard": shard
+        and {"index": shard.index, "of": shard.of, "planned": planned_cells(suite, plan.samples)},
         "settings": plan.settings(),
         "versions": {"python": platform.python_version()} | plan.versions,
         "git": _git(),
@@ -207,7 +211,7 @@ def _header(plan: Plan, command: str) -> dict[str, Any]:
     }
 
 
-def _describe_detectors(header: dict[str, Any], plan: Plan, fitted: dict[str, Fitted]) -> None:
+def _describe_detectors(header: dict[str, Any], plan: Plan, fitted: dict[str, Fitted], folder: Path) -> None:
     problems = list(dict.fromkeys(line for found in fitted.values() for line in found.problems))
     header["warnings"] = problems
     header["detectors"] = []
@@ -229,6 +233,12 @@ def _describe_detectors(header: dict[str, Any], plan: Plan, fitted: dict[str, Fi
                 "code": "E_UNTRAINED" if problem else "",
                 "detail": problem,
                 "trained": trained or None,
+                # Runs may be merged only where they scored with the very same model.
+                "models": {
+                    r: hashlib.sha256(path.read_bytes()).hexdigest()
+                    for r in fitted
+                    if (path := model_path(folder, r, info.name)).is_file()
+                },
             }
         )
 
