@@ -244,9 +244,7 @@ def _frame(data: bytes, table: str) -> pd.DataFrame:
 
     columns = [name for name in TABLES[table] if name not in NOT_JUDGED]
     texts = [name for name in columns if TABLES[table][name] == "string" and name != "key"]
-    read = pq.read_table(
-        pa.BufferReader(data), columns=columns, read_dictionary=texts, page_checksum_verification=True
-    )
+    read = pq.read_table(pa.BufferReader(data), columns=columns, read_dictionary=texts, page_checksum_verification=True)
     frame: pd.DataFrame = read.to_pandas()
     return frame
 

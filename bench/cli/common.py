@@ -1,11 +1,13 @@
-"""What the commands share: near names for mistyped commands, tab-separated or aligned rows, JSON."""
+"""What the commands share: near names for mistyped commands, aligned rows, JSON, what a run ends with."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -66,3 +68,30 @@ def worker_count(jobs: int | None) -> int:
         return jobs
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def default_folder(suite: str, dataset: str) -> Path:
+    """Where a run of this suite on this data set lies unless ``--out`` says otherwise."""
+    # Names come out of files that others wrote: they choose no other folder than this.
+    return Path("runs") / re.sub(r"[^\w.-]+", "_", f"{suite}-{dataset}").lstrip(".")
+
+
+def judged(folder: Path, say: Callable[[str], None]) -> int:
+    """Make tables, charts and report of a run, unless they are of these very records already, and name them.
+
+    Returns:
+        The exit code: 1 where some cells failed.
+    """
+    from bench.analysis import pipeline
+
+    if not pipeline.is_current(folder):
+        say("writing tables, charts and report")
+        pipeline.analyse(folder)
+    for kind, name in (("report", "report.html"), ("tables", "tables"), ("charts", "charts")):
+        click.echo(f"{kind}\t{folder / name}")
+    table = folder / "tables" / "failures.csv"
+    with table.open("rb") as file:
+        failures = sum(1 for _ in file) - 1
+    if failures > 0:
+        click.echo(f"{failures} kinds of failure: see {table}", err=True)
+    return 1 if failures > 0 else 0

@@ -198,8 +198,7 @@ def _header(plan: Plan, command: str) -> dict[str, Any]:
         "detectors": [],
         "planned": plan.planned(),
         # Any one shard tells what all of them together should have: whoever merges them may lack some.
-        "shard": shard
-        and {"index": shard.index, "of": shard.of, "planned": planned_cells(suite, plan.samples)},
+        "shard": shard and {"index": shard.index, "of": shard.of, "planned": planned_cells(suite, plan.samples)},
         "settings": plan.settings(),
         "versions": {"python": platform.python_version()} | plan.versions,
         "git": _git(),

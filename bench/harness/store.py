@@ -99,15 +99,13 @@ class Store:
         if len(self._buffer["views"]) >= SHARD_VIEWS or time.monotonic() - self._opened > SHARD_SECONDS:
             self.flush()
 
-    def flush(self) -> str | None:
-        """Commit what is buffered; the name of its shard, or None where nothing was."""
-        name = None
+    def flush(self) -> None:
+        """Commit what is buffered."""
         if self._buffer["views"]:
-            name = self.commit([_parquet(columns, self._buffer[table]) for table, columns in TABLES.items()])
+            self.commit(parquet_files(self._buffer))
             for rows in self._buffer.values():
                 rows.clear()
         self._opened = time.monotonic()
-        return name
 
     def commit(self, parts: Sequence[bytes]) -> str:
         """Write the three files of a shard, in the order of ``TABLES``; returns its name."""
@@ -126,6 +124,11 @@ class Store:
     def write_header(self, header: dict[str, Any]) -> None:
         """``run.json``, whole or not at all."""
         write_whole(self.folder / "run.json", json.dumps(header, indent=1, ensure_ascii=False) + "\n")
+
+
+def parquet_files(rows: dict[str, list[dict[str, Any]]]) -> list[bytes]:
+    """The three files of a shard that holds these rows, in the order of ``TABLES``."""
+    return [_parquet(columns, rows[table]) for table, columns in TABLES.items()]
 
 
 def _parquet(columns: dict[str, str], rows: list[dict[str, Any]]) -> bytes:
