@@ -78,7 +78,7 @@ def _lines(message: Callable[[str], None], line: Callable[[dict[str, float | Non
     """A line at the start, one every so many seconds, and one at the end."""
     from bench.harness.run import Progress
 
-    state = {"done": 0, "first": 0, "total": 0, "views": 0, "errors": 0}
+    state = {"done": 0, "first": 0, "total": 0, "views": 0, "errors": 0, "said": -1}
     times = {"started": 0.0, "said": 0.0}
 
     def tell() -> None:
@@ -86,6 +86,7 @@ def _lines(message: Callable[[str], None], line: Callable[[dict[str, float | Non
         done, passed = state["done"], times["said"] - times["started"]
         rate = (done - state["first"]) / passed if done > state["first"] and passed > 0 else None
         left = round((state["total"] - done) / rate, 1) if rate else None
+        state["said"] = done
         counts = {name: state[name] for name in ("done", "total", "views", "errors")}
         _say(line(counts | {"rate": rate and round(rate, 3), "eta_s": left}))
 
@@ -101,7 +102,11 @@ def _lines(message: Callable[[str], None], line: Callable[[dict[str, float | Non
         if time.monotonic() - times["said"] >= every:
             tell()
 
-    return Progress(message, start, step, tell)
+    def stop() -> None:
+        if state["done"] != state["said"]:
+            tell()
+
+    return Progress(message, start, step, stop)
 
 
 def _plain(counts: dict[str, float | None]) -> str:
