@@ -47,6 +47,7 @@ VIEWS: dict[str, str] = {
     "sha256": "string",  # of the encoded file, null like bytes
     "psnr": "float64",  # dB against the clean view of equal size, null where sizes differ, inf where equal
     "ssim": "float64",
+    "seconds_prepare": "float64",  # reading, decoding and labelling the file; on the first view that starts from it
     "seconds_attack": "float64",
     "seconds_decode": "float64",
     "seconds_quality": "float64",
@@ -88,8 +89,11 @@ SCORES: dict[str, str] = {
 TRUTHS = ("human", "ai", "ai_edited")
 SPLITS = ("train", "calibration", "test")
 
+#: Columns of seconds, in whichever table.
+SECONDS = ("seconds", *(name for name in VIEWS if name.startswith("seconds")))
+
 #: Columns that say where a record comes from and what it cost; nothing is judged by them, so they are not loaded.
-NOT_JUDGED = ("run", "generator", "sha256", "seconds", "seconds_attack", "seconds_decode", "seconds_quality")
+NOT_JUDGED = ("run", "generator", "sha256", *SECONDS)
 
 TABLES: dict[str, dict[str, str]] = {"readings": READINGS, "scores": SCORES, "views": VIEWS}
 

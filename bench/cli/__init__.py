@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from bench import __version__
-from bench.cli import datasets, files, machine, merging, runs, weights
+from bench.cli import datasets, files, machine, merging, planning, runs, weights
 from bench.cli.common import Group
 
 
@@ -24,6 +24,6 @@ def cli() -> None:
     """
 
 
-for module in (runs, merging, files, datasets, machine, weights):
+for module in (runs, planning, merging, files, datasets, machine, weights):
     for command in module.COMMANDS:
         cli.add_command(command)

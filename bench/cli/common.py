@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -68,6 +69,35 @@ def worker_count(jobs: int | None) -> int:
         return jobs
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def suite_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The argument and options that say what to run; the command is given ``suite`` and ``dataset`` as objects."""
+
+    @click.argument("suite", default="quick")
+    @click.option(
+        "--dataset", default="mini", metavar="PATH", help="Folder with a samples.csv, or a name. [default: mini]"
+    )
+    @click.option("--seed", type=click.IntRange(0), help="Seed of all chance, instead of the suite's.")
+    @click.option("--attack", "attacks", multiple=True, metavar="X", help="Use these attacks instead of the suite's.")
+    @click.option(
+        "--detector", "detectors", multiple=True, metavar="X", help="Use these detectors instead of the suite's."
+    )
+    @click.option("--bundle", "bundles", multiple=True, metavar="X", help="Write these bundles or labels instead.")
+    @click.option("--regime", "regimes", multiple=True, metavar="X", help="native, canonical; instead of the suite's.")
+    @functools.wraps(command)
+    def with_objects(suite: str, dataset: str, seed: int | None, **others: Any) -> None:
+        from bench.harness.engines.local import pin_threads
+
+        pin_threads()  # before numpy is loaded
+        from bench.harness.plan import adjusted, load_suite
+        from bench.harness.samples import find_dataset, load_dataset
+
+        changes = {name: list(others.pop(name)) or None for name in ("attacks", "detectors", "bundles", "regimes")}
+        chosen = adjusted(load_suite(suite), seed=seed, **changes)
+        command(suite=chosen, dataset=load_dataset(find_dataset(dataset)), **others)
+
+    return with_objects
 
 
 def default_folder(suite: str, dataset: str) -> Path:

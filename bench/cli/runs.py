@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from bench.cli.common import default_folder, judged, worker_count
+from bench.cli.common import default_folder, judged, suite_options, worker_count
 from bench.cli.progress import progress_option, progress_reporter, quiet_option
 from bench.errors import unknown
+
+if TYPE_CHECKING:
+    from bench.harness.plan import Suite
+    from bench.harness.samples import Dataset
 
 FORMATS = ("csv", "md", "latex", "html")
 
 
 @click.command()
-@click.argument("suite", default="quick")
-@click.option("--dataset", default="mini", metavar="PATH", help="Folder with a samples.csv, or a name. [default: mini]")
+@suite_options
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder. [default: runs/SUITE-DATASET]")
 @click.option("--jobs", type=click.IntRange(0), help="Worker processes; 0: none. [default: one per processor]")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N samples, spread over truths and sources.")
-@click.option("--seed", type=click.IntRange(0), help="Seed of all chance, instead of the suite's.")
-@click.option("--attack", "attacks", multiple=True, metavar="X", help="Use these attacks instead of the suite's.")
-@click.option("--detector", "detectors", multiple=True, metavar="X", help="Use these detectors instead of the suite's.")
-@click.option("--bundle", "bundles", multiple=True, metavar="X", help="Write these bundles or labels instead.")
-@click.option("--regime", "regimes", multiple=True, metavar="X", help="native, canonical; instead of the suite's.")
 @click.option("--shard", "shard_text", metavar="I/N", help="Measure only part I of N; washtest merge joins them.")
 @click.option(
     "--time-limit", type=click.FloatRange(1), default=600.0, show_default=True, help="Seconds for one sample."
@@ -32,16 +31,11 @@ FORMATS = ("csv", "md", "latex", "html")
 @progress_option
 @quiet_option
 def run(
-    suite: str,
-    dataset: str,
+    suite: Suite,
+    dataset: Dataset,
     out: Path | None,
     jobs: int | None,
     limit: int | None,
-    seed: int | None,
-    attacks: tuple[str, ...],
-    detectors: tuple[str, ...],
-    bundles: tuple[str, ...],
-    regimes: tuple[str, ...],
     shard_text: str | None,
     time_limit: float,
     progress: str,
@@ -59,25 +53,14 @@ def run(
       washtest run quick --detector declared --detector my_detector.py:score
       washtest run standard --shard 2/8 --progress jsonl
     """
-    from bench.harness.engines.local import LocalEngine, pin_threads
-
-    pin_threads()
-    from bench.harness.plan import adjusted, load_suite, make_plan
+    from bench.harness.engines.local import LocalEngine
+    from bench.harness.plan import make_plan
     from bench.harness.run import command_line, run_plan
-    from bench.harness.samples import find_dataset, load_dataset
     from bench.harness.shards import parse_shard
 
-    chosen = adjusted(
-        load_suite(suite),
-        attacks=list(attacks) or None,
-        detectors=list(detectors) or None,
-        bundles=list(bundles) or None,
-        regimes=list(regimes) or None,
-        seed=seed,
-    )
     shard = parse_shard(shard_text) if shard_text is not None else None
-    plan = make_plan(chosen, load_dataset(find_dataset(dataset)), limit, shard)
-    folder = out or default_folder(chosen.name, plan.dataset.name)
+    plan = make_plan(suite, dataset, limit, shard)
+    folder = out or default_folder(suite.name, dataset.name)
     if shard and not out:
         folder = folder.with_name(f"{folder.name}-shard-{shard.index}-of-{shard.of}")
     engine = LocalEngine(worker_count(jobs), time_limit)

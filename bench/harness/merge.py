@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from bench.errors import UserError
 from bench.files import write_whole
 from bench.harness import store
 from bench.harness.store import Store
-from bench.records import TABLES, read_header, read_shard, shard_files
+from bench.records import SECONDS, TABLES, read_header, read_shard, shard_files
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,13 +26,17 @@ if TYPE_CHECKING:
 
 #: What may differ between two runs of the same view: who made it, how long that took, and the bytes of a signed file,
 #: which hold a salt and the time.
-UNSTABLE = ("run", "sha256", "bytes")
+UNSTABLE = ("run", "sha256", "bytes", *SECONDS)
 
 #: What a row is about: two runs that answer differently contradict each other.
 IDENTITY = {"views": ["key"], "readings": ["key", "label", "position"], "scores": ["key", "detector"]}
 
 #: Settings in which runs that are merged may differ.
 FREE = ("shard", "detectors")
+
+
+#: What adds up over runs; each of them fitted its detectors, on the same files.
+COUNTED = ("cpu_seconds", "busy_seconds", "fit_cpu_seconds", "replaced_workers")
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,10 @@ def _header(sources: Sequence[Source], command: str) -> dict[str, Any]:
     settings = {key: value for key, value in first.header["settings"].items() if key != "shard"}
     settings["detectors"] = _union(source.header["settings"]["detectors"] for source in sources)
     ends = [part["finished"] for part in parts]
-    replaced = sum(source.header.get("counts", {}).get("replaced_workers", 0) for source in sources)
+    counts: dict[str, float] = defaultdict(float)
+    for source in sources:
+        for name, number in source.header.get("counts", {}).items():
+            counts[name] += number
     name = hashlib.sha256("\n".join(part["run"] for part in parts).encode()).hexdigest()[:8]
     return first.header | {
         "run": f"{first.header['suite']['name']}-{first.header['dataset']['name']}-merged-{name}",
@@ -129,8 +137,7 @@ def _header(sources: Sequence[Source], command: str) -> dict[str, Any]:
         "settings": settings,
         "started": min(part["started"] for part in parts),
         "finished": None if missing else max(ends),
-        "counts": {"replaced_workers": replaced},
-        # What an earlier merge lacked may be here now.
+        "counts": {name: round(counts[name], 3) for name in COUNTED},
         "warnings": [*_union(_lasting_warnings(source) for source in sources), *missing],
         "missing": missing,
         "merged_from": parts,
@@ -138,6 +145,7 @@ def _header(sources: Sequence[Source], command: str) -> dict[str, Any]:
 
 
 def _lasting_warnings(source: Source) -> list[str]:
+    """Its warnings, without what an earlier merge lacked: that may be here now."""
     return [line for line in source.header["warnings"] if line not in source.header.get("missing", [])]
 
 
@@ -269,7 +277,7 @@ def _join(shards: Sequence[tuple[Source, str]], target: Store) -> set[str]:
     kept: dict[str, tuple[pa.Table, np.ndarray]] = {}
     order = pd.Index([])
     for table in ("views", "readings", "scores"):
-        facts = tables[table].drop([n for n in TABLES[table] if n in UNSTABLE or n.startswith("seconds")]).to_pandas()
+        facts = tables[table].drop([name for name in TABLES[table] if name in UNSTABLE]).to_pandas()
         identity = IDENTITY[table]
         different = facts.drop_duplicates()
         clash = different[different.duplicated(identity, keep=False)]

@@ -22,7 +22,7 @@ from bench.harness.plan import Plan, planned_cells
 from bench.harness.store import Store
 from bench.harness.training import Fitted, fit_all, model_path
 from bench.labels.base import label_kind
-from bench.records import SCHEMA_VERSION, SPLITS, TRUTHS, read_header
+from bench.records import SCHEMA_VERSION, SECONDS, SPLITS, TRUTHS, read_header
 
 
 @dataclass
@@ -73,6 +73,7 @@ def run_plan(plan: Plan, folder: Path, engine: LocalEngine, progress: Progress, 
             old = read_header(folder)
             _check_same(old.get("settings", {}), header["settings"], folder)
             header["run"], header["started"] = old["run"], old["started"]
+            header["counts"] = old.get("counts", {})
             if old.get("finished"):
                 header = old
         outcome = Outcome()
@@ -85,13 +86,18 @@ def run_plan(plan: Plan, folder: Path, engine: LocalEngine, progress: Progress, 
         header["finished"] = None
         store.write_header(header)
         engine.private_descriptors = store.descriptors
+        begun = _processor_seconds()
         fitted = fit_all(plan, folder, engine, progress.message)
+        # What was fitted by an earlier start of this run is only loaded, so the parts add up to the whole.
+        _count(header, fit_cpu_seconds=_processor_seconds() - begun)
         _describe_detectors(header, plan, fitted, folder)
         store.write_header(header)
         bench = Bench(header["run"], plan.suite, {regime: found.detectors for regime, found in fitted.items()})
-        _measure_all(bench, plan, todo, store, engine, progress, outcome)
+        begun = _processor_seconds()
+        busy = _measure_all(bench, plan, todo, store, engine, progress, outcome)
+        # How the seconds in the records relate to those of processors: on a machine with other work they are longer.
+        _count(header, cpu_seconds=_processor_seconds() - begun, busy_seconds=busy, replaced_workers=engine.crashes)
         header["counts"] |= {"tasks": len(plan.tasks), "views": sum(len(task.views) for task in plan.tasks)}
-        header["counts"]["replaced_workers"] = header["counts"].get("replaced_workers", 0) + engine.crashes
         header["finished"] = _now()
         store.write_header(header)  # written last: its "finished" means the records are whole
         outcome.warnings = header["warnings"]
@@ -100,8 +106,10 @@ def run_plan(plan: Plan, folder: Path, engine: LocalEngine, progress: Progress, 
 
 def _measure_all(
     bench: Bench, plan: Plan, todo: list[Any], store: Store, engine: LocalEngine, progress: Progress, outcome: Outcome
-) -> None:
+) -> float:
+    """Measure and commit; returns the seconds that the records say it took, all workers together."""
     progress.start(len(plan.tasks), outcome.skipped)
+    busy = 0.0
     try:
         for index, result in engine.run(functools.partial(measure, bench), todo):
             rows: Rows = failed(bench, todo[index], result) if isinstance(result, CodedError) else result
@@ -109,6 +117,7 @@ def _measure_all(
             outcome.done += 1
             errors = sum(row.get("status", row.get("state")) == "error" for table in rows.values() for row in table)
             outcome.failed_cells += errors
+            busy += sum(row.get(name) or 0.0 for table in rows.values() for row in table for name in SECONDS)
             progress.step(len(rows["views"]), errors)
         store.flush()
     except KeyboardInterrupt:
@@ -116,6 +125,18 @@ def _measure_all(
         raise
     finally:
         progress.stop()
+    return busy
+
+
+def _processor_seconds() -> float:
+    """Of this process and of its workers that have ended, with the programs that they started."""
+    return sum(os.times()[:4])
+
+
+def _count(header: dict[str, Any], **more: float) -> None:
+    """Add to the counts of the header, which go on when a run is resumed."""
+    for name, number in more.items():
+        header["counts"][name] = round(header["counts"].get(name, 0) + number, 3)
 
 
 def check_leaks(plan: Plan) -> None:
