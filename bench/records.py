@@ -142,7 +142,10 @@ def read_header(folder: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise UserError(f"{path} cannot be read as a run header ({error}); run the suite into a new folder") from None
     if version < SCHEMA_VERSION:
-        raise UserError(f"{path} is of schema {version}, older than {SCHEMA_VERSION}; run the suite again to update it")
+        raise UserError(
+            f"{path} is of schema {version}, older than {SCHEMA_VERSION}, and cannot be converted; run the suite again "
+            "into a new folder (--out)"
+        )
     if version > SCHEMA_VERSION:
         raise UserError(f"{path} is of schema {version}, newer than {SCHEMA_VERSION}; upgrade washtest to read it")
     return header

@@ -28,6 +28,12 @@ FORMATS = ("csv", "md", "latex", "html")
 @click.option(
     "--time-limit", type=click.FloatRange(1), default=600.0, show_default=True, help="Seconds for one sample."
 )
+@click.option(
+    "--memory-limit",
+    type=click.FloatRange(0.25),
+    metavar="GIB",
+    help="Address space of each worker. [default: no limit]",
+)
 @progress_option
 @quiet_option
 def run(
@@ -38,6 +44,7 @@ def run(
     limit: int | None,
     shard_text: str | None,
     time_limit: float,
+    memory_limit: float | None,
     progress: str,
     quiet: bool,
 ) -> None:
@@ -63,7 +70,7 @@ def run(
     folder = out or default_folder(suite.name, dataset.name)
     if shard and not out:
         folder = folder.with_name(f"{folder.name}-shard-{shard.index}-of-{shard.of}")
-    engine = LocalEngine(worker_count(jobs), time_limit)
+    engine = LocalEngine(worker_count(jobs), time_limit, int(memory_limit * 2**30) if memory_limit else None)
     reporter = progress_reporter("none" if quiet else progress)
     try:
         outcome = run_plan(plan, folder, engine, reporter, command_line())

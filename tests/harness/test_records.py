@@ -113,7 +113,7 @@ def test_damaged_shard_is_one_line_and_the_same_run_mends_it(run: Path, tiny: Pa
         ("{", "cannot be read as a run header"),
         ("[]", "cannot be read as a run header"),
         ("{}", "cannot be read as a run header"),
-        (json.dumps({"schema_version": 0}), "run the suite again to update it"),
+        (json.dumps({"schema_version": 0}), "run the suite again into a new folder (--out)"),
         (json.dumps({"schema_version": 10**6}), "upgrade washtest to read it"),
     ],
 )
@@ -124,3 +124,17 @@ def test_header_that_is_none_is_one_line(tmp_path: Path, text: str | None, said:
         records.load(tmp_path)
     assert said in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("change", "mend"), [(-1, "run the suite again into a new folder"), (1, "upgrade washtest")])
+def test_every_command_on_a_run_of_another_schema_says_what_to_do(
+    run: Path, tiny: Path, tools, washtest, tmp_path: Path, change: int, mend: str
+) -> None:
+    out = Path(shutil.copytree(run, tmp_path / "run"))
+    header = json.loads((out / "run.json").read_text())
+    (out / "run.json").write_text(json.dumps(header | {"schema_version": records.SCHEMA_VERSION + change}))
+    for command in (("tables", out), ("charts", out), ("report", out), ("run", "--dataset", tiny, "--out", out, "-q"),
+                    ("merge", run, out, "--out", tmp_path / "merged"), ("plan", "--dataset", tiny, "--from", out)):  # fmt: skip
+        answer = washtest(*command)
+        assert (answer.code, answer.err.count("\n")) == (2, 1), command
+        assert mend in answer.err
