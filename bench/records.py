@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +47,7 @@ VIEWS: dict[str, str] = {
     "sha256": "string",  # of the encoded file, null like bytes
     "psnr": "float64",  # dB against the clean view of equal size, null where sizes differ, inf where equal
     "ssim": "float64",
+    "seconds_prepare": "float64",  # reading, decoding and labelling the file; on the first view that starts from it
     "seconds_attack": "float64",
     "seconds_decode": "float64",
     "seconds_quality": "float64",
@@ -86,8 +89,11 @@ SCORES: dict[str, str] = {
 TRUTHS = ("human", "ai", "ai_edited")
 SPLITS = ("train", "calibration", "test")
 
+#: Columns of seconds, in whichever table.
+SECONDS = ("seconds", *(name for name in VIEWS if name.startswith("seconds")))
+
 #: Columns that say where a record comes from and what it cost; nothing is judged by them, so they are not loaded.
-NOT_JUDGED = ("run", "generator", "sha256", "seconds", "seconds_attack", "seconds_decode", "seconds_quality")
+NOT_JUDGED = ("run", "generator", "sha256", *SECONDS)
 
 TABLES: dict[str, dict[str, str]] = {"readings": READINGS, "scores": SCORES, "views": VIEWS}
 
@@ -136,7 +142,10 @@ def read_header(folder: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise UserError(f"{path} cannot be read as a run header ({error}); run the suite into a new folder") from None
     if version < SCHEMA_VERSION:
-        raise UserError(f"{path} is of schema {version}, older than {SCHEMA_VERSION}; run the suite again to update it")
+        raise UserError(
+            f"{path} is of schema {version}, older than {SCHEMA_VERSION}, and cannot be converted; run the suite again "
+            "into a new folder (--out)"
+        )
     if version > SCHEMA_VERSION:
         raise UserError(f"{path} is of schema {version}, newer than {SCHEMA_VERSION}; upgrade washtest to read it")
     return header
@@ -148,6 +157,40 @@ def shard_files(folder: Path, table: str) -> list[Path]:
     return sorted(p for p in (folder / "records" / table).glob("[!.]*.parquet") if p.name in committed)
 
 
+def shard_name(parts: Sequence[bytes]) -> str:
+    """The name of a shard is the hash of its three files, so that a changed bit anywhere in them shows.
+
+    Args:
+        parts: the content of the files, in the order of ``TABLES``.
+    """
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:16] + ".parquet"
+
+
+def read_shard(folder: Path, name: str, header: dict[str, Any]) -> list[bytes]:
+    """The three files of a shard, in the order of ``TABLES``, checked against the hash that is their name.
+
+    Args:
+        folder: of the run.
+        name: of the shard; names that are no hash, as other writers may choose, are not checked.
+        header: of the run, which says how to make the shard again.
+
+    Raises:
+        UserError: a file that is missing, or a bit that changed.
+    """
+    try:
+        parts = [(folder / "records" / table / name).read_bytes() for table in TABLES]
+    except OSError as error:
+        raise _damaged(folder, name, header, error.strerror or str(error)) from None
+    if re.fullmatch(r"[0-9a-f]{16}\.parquet", name) and shard_name(parts) != name:
+        raise _damaged(folder, name, header, "its files do not match the hash in their name")
+    return parts
+
+
+def _damaged(folder: Path, name: str, header: dict[str, Any], why: object) -> UserError:
+    command = header.get("command") or "washtest run"
+    return UserError(f"shard {name} of {folder} is damaged ({why}); the same run mends it: {command}")
+
+
 def load(folder: Path) -> Run:
     """The records of a run, in an order that does not depend on how many workers or shards made them.
 
@@ -156,12 +199,17 @@ def load(folder: Path) -> Run:
     """
     import numpy as np
     import pandas as pd
+    import pyarrow as pa
 
     header = read_header(folder)
     parts: dict[str, list[pd.DataFrame]] = {table: [] for table in TABLES}
     seen = 0
     for path in shard_files(folder, "views"):
-        shard = {table: _read_shard(folder / "records" / table / path.name, table) for table in TABLES}
+        files = read_shard(folder, path.name, header)
+        try:
+            shard = {table: _frame(data, table) for table, data in zip(TABLES, files, strict=True)}
+        except (OSError, pa.ArrowException, ValueError, KeyError) as error:  # a damaged footer gives any of them
+            raise _damaged(folder, path.name, header, error) from None
         # A shard holds its views with everything about them, so the text keys are resolved here and go no further:
         # a million of them cost more memory than all the other columns.
         own = pd.Index(shard["views"]["key"])
@@ -196,17 +244,15 @@ def load(folder: Path) -> Run:
     return Run(folder, header, **tables)
 
 
-def _read_shard(path: Path, table: str) -> pd.DataFrame:
+def _frame(data: bytes, table: str) -> pd.DataFrame:
+    """A shard's file of one table, without the columns that nothing is judged by."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     columns = [name for name in TABLES[table] if name not in NOT_JUDGED]
     texts = [name for name in columns if TABLES[table][name] == "string" and name != "key"]
-    try:
-        data = pq.read_table(path, columns=columns, read_dictionary=texts, page_checksum_verification=True)
-        frame: pd.DataFrame = data.to_pandas()
-    except (OSError, pa.ArrowException, ValueError, KeyError) as error:  # a damaged footer gives any of them
-        raise UserError(f"{path} cannot be read ({error}); run the suite again to recompute it") from None
+    read = pq.read_table(pa.BufferReader(data), columns=columns, read_dictionary=texts, page_checksum_verification=True)
+    frame: pd.DataFrame = read.to_pandas()
     return frame
 
 

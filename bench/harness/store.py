@@ -6,17 +6,17 @@ others. A run that is killed loses the shard in flight and nothing else.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from bench.errors import UserError
 from bench.files import replacing, write_whole, writing
-from bench.records import TABLES, shard_files
+from bench.records import TABLES, shard_files, shard_name
 
 #: A shard is closed after so many views or so many seconds, whichever comes first.
 SHARD_VIEWS, SHARD_SECONDS = 1000, 10.0
@@ -82,9 +82,8 @@ class Store:
                 parts = [path.read_bytes() for path in paths]
             except OSError:
                 parts = []
-            if _shard_name(parts) != name:
-                for path in reversed(paths):  # views first: without them the others do not count
-                    path.unlink(missing_ok=True)
+            if shard_name(parts) != name:
+                self.remove(name)
                 continue
             keys.update(pq.read_table(pa.BufferReader(parts[-1]), columns=["key"])["key"].to_pylist())
         return keys
@@ -103,24 +102,33 @@ class Store:
     def flush(self) -> None:
         """Commit what is buffered."""
         if self._buffer["views"]:
-            parts = [_parquet(columns, self._buffer[table]) for table, columns in TABLES.items()]
-            name = _shard_name(parts)
-            with writing(self.folder):
-                for table, part in zip(TABLES, parts, strict=True):  # in this order: views last
-                    with replacing(self.folder / "records" / table / name) as temporary:
-                        temporary.write_bytes(part)
+            self.commit(parquet_files(self._buffer))
             for rows in self._buffer.values():
                 rows.clear()
         self._opened = time.monotonic()
+
+    def commit(self, parts: Sequence[bytes]) -> str:
+        """Write the three files of a shard, in the order of ``TABLES``; returns its name."""
+        name = shard_name(parts)
+        with writing(self.folder):
+            for table, part in zip(TABLES, parts, strict=True):  # in this order: views last
+                with replacing(self.folder / "records" / table / name) as temporary:
+                    temporary.write_bytes(part)
+        return name
+
+    def remove(self, name: str) -> None:
+        """Take a shard away, views first: without them the others do not count."""
+        for table in reversed(TABLES):
+            (self.folder / "records" / table / name).unlink(missing_ok=True)
 
     def write_header(self, header: dict[str, Any]) -> None:
         """``run.json``, whole or not at all."""
         write_whole(self.folder / "run.json", json.dumps(header, indent=1, ensure_ascii=False) + "\n")
 
 
-def _shard_name(parts: list[bytes]) -> str:
-    """The name of a shard is the hash of its three files, so that a changed bit anywhere in them shows."""
-    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:16] + ".parquet"
+def parquet_files(rows: dict[str, list[dict[str, Any]]]) -> list[bytes]:
+    """The three files of a shard that holds these rows, in the order of ``TABLES``."""
+    return [_parquet(columns, rows[table]) for table, columns in TABLES.items()]
 
 
 def _parquet(columns: dict[str, str], rows: list[dict[str, Any]]) -> bytes:

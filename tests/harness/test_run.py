@@ -480,7 +480,7 @@ def test_header_of_another_schema_says_what_to_do(tiny: Path, tools, tmp_path: P
     tools.measure(tools.plan(tiny), out)
     header = json.loads((out / "run.json").read_text())
     for version, said in (
-        (0, "run the suite again to update it"),
+        (0, "run the suite again into a new folder"),
         (99, "upgrade washtest to read it"),
         ("x", "cannot be read"),
     ):
