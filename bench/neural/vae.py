@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from bench import weights
 from bench.errors import CodedError, unknown
-from bench.neural import onnx, taef2
+from bench.neural import onnx, taef2, washvae
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,6 +58,13 @@ class Vae:
     channels: int
     weights: str
     parts: Callable[[], tuple[tuple[Part, ...], tuple[Part, ...]]]
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """SHA-256 of its files: what it computes is decided by them."""
+        if not self.weights:
+            return washvae.digests()
+        return tuple(file.sha256 for file in weights.named(self.weights).files)
 
     def missing(self) -> str:
         """The command that gets what it needs, or ""."""
@@ -159,8 +166,18 @@ def _taef2() -> tuple[tuple[Part, ...], tuple[Part, ...]]:
     )
 
 
+def _washvae() -> tuple[tuple[Part, ...], tuple[Part, ...]]:
+    return (
+        (Part(washvae.encoder(), washvae.DOWNSCALE, 1, reach=washvae.ENCODER_REACH),),
+        (Part(washvae.decoder(), 1, washvae.DOWNSCALE, reach=washvae.DECODER_REACH),),
+    )
+
+
 #: In the order of the docs; each is made when it is first used.
-VAES: tuple[Vae, ...] = (Vae("taef2", 8, taef2.LATENT, "taef2", _taef2),)
+VAES: tuple[Vae, ...] = (
+    Vae("washvae", washvae.DOWNSCALE, washvae.LATENT_CHANNELS, "", _washvae),
+    Vae("taef2", 8, taef2.LATENT, "taef2", _taef2),
+)
 
 
 def named(name: str) -> Vae:
