@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,10 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import UserError
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
+    import pyarrow as pa
 
 #: Raised when a column changes its meaning or goes; a new column alone does not raise it.
 SCHEMA_VERSION = 1
@@ -102,7 +106,7 @@ def view_key(*parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """A run folder, as the analysis sees it.
 
@@ -155,76 +159,126 @@ def load(folder: Path) -> Run:
         UserError: as ``read_header``, or a shard that cannot be read.
     """
     import numpy as np
-    import pandas as pd
 
     header = read_header(folder)
-    parts: dict[str, list[pd.DataFrame]] = {table: [] for table in TABLES}
-    seen = 0
-    for path in shard_files(folder, "views"):
-        shard = {table: _read_shard(folder / "records" / table / path.name, table) for table in TABLES}
-        # A shard holds its views with everything about them, so the text keys are resolved here and go no further:
-        # a million of them cost more memory than all the other columns.
-        own = pd.Index(shard["views"]["key"])
-        for table in ("readings", "scores"):
-            at = own.get_indexer(pd.Index(shard[table]["key"]))
-            shard[table] = shard[table][at >= 0].assign(key=at[at >= 0] + seen)
-        seen += len(own)
-        for table, frame in shard.items():
-            parts[table].append(frame)
-    views = _joined(parts.pop("views"), VIEWS)
-    attacks = {attack["name"]: i for i, attack in enumerate(header["attacks"])}
-    order = pd.DataFrame(
-        {
-            "regime": -views["regime"].map({"native": 1}).astype(float).fillna(0),
-            "attack": views["attack"].map(attacks).astype(float),
-            "sample": views["sample"].astype(str),
-            "bundle": views["bundle"].astype(str),
-            "key": views["key"].astype(str),
-        }
-    ).sort_values(["regime", "attack", "sample", "bundle", "key"], kind="stable")
-    kept = order.index[~order["key"].duplicated()].to_numpy()
+    views, keys = _read(folder, "views")
+    own = keys.combine_chunks()
+    attacks = {str(attack["name"]): i for i, attack in enumerate(header["attacks"])}
+    order = _in_place(_place(views, {"regime": {"native": 0}, "attack": attacks, "sample": None, "bundle": None}), own)
     rank = np.full(len(views), -1, np.int64)
-    rank[kept] = np.arange(len(kept))
-    views = views.iloc[kept].assign(key=np.arange(len(kept))).reset_index(drop=True)
-    tables = {"views": views}
-    for table, second in (("readings", ["label", "position"]), ("scores", ["detector"])):
-        frame = _joined(parts.pop(table), TABLES[table])
-        frame["key"] = rank[frame["key"].to_numpy(np.int64)]
-        names = frame[second].astype(str).assign(key=frame["key"]).sort_values(["key", *second], kind="stable")
-        names = names[(names["key"] >= 0) & ~names.duplicated()]
-        tables[table] = frame.loc[names.index].reset_index(drop=True)
+    rank[order] = np.arange(len(order))
+    tables = {"views": views.iloc[order].reset_index(drop=True)}
+    tables["views"].insert(0, "key", np.arange(len(order)))
+    for table, second in (("readings", ("label", "position")), ("scores", ("detector",))):
+        frame, keys = _read(folder, table)
+        key = _resolved(keys, own, rank)
+        place = _place(frame, dict.fromkeys(second), key)
+        order = np.argsort(place, kind="stable")
+        again = np.append(False, place[order[1:]] == place[order[:-1]])[: len(order)]
+        order = order[~again & (key[order] >= 0)]
+        tables[table] = frame.iloc[order].reset_index(drop=True)
+        tables[table].insert(0, "key", key[order])
     return Run(folder, header, **tables)
 
 
-def _read_shard(path: Path, table: str) -> pd.DataFrame:
+def _read(folder: Path, table: str) -> tuple[pd.DataFrame, pa.ChunkedArray]:
+    """All shards of a table end to end, texts as categories of one common list; the text keys apart."""
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    kinds = {"string": pa.dictionary(pa.int32(), pa.string()), "bool": pa.bool_()}
+    kinds |= {"float64": pa.float64(), "int64": pa.int64(), "int32": pa.int32()}
+    columns = {name: kinds[kind] for name, kind in TABLES[table].items() if name not in NOT_JUDGED}
+    texts = [name for name, kind in columns.items() if pa.types.is_dictionary(kind)]
+    if table == "views":  # each key stands there once
+        texts.remove("key")
+        columns["key"] = pa.string()
+    form = ds.ParquetFileFormat(dictionary_columns=texts, page_checksum_verification=True)
+    paths = shard_files(folder, table)
+    try:
+        found = ds.dataset([str(path) for path in paths], schema=pa.schema(columns), format=form)
+        for path, fragment in zip(paths, found.get_fragments(), strict=True):
+            if missing := columns.keys() - set(fragment.physical_schema.names):
+                raise KeyError(f"{path} lacks {', '.join(sorted(missing))}")
+        data = found.to_table()
+        keys = data["key"]
+        frame: pd.DataFrame = data.drop_columns("key").to_pandas(split_blocks=True)
+    except (OSError, pa.ArrowException, ValueError, KeyError) as error:  # a damaged footer gives any of them
+        raise _damaged(paths, list(columns), error) from None
+    for name in texts:
+        if name in frame:
+            # A column that is all null has a list of no type.
+            frame[name] = frame[name].cat.set_categories(frame[name].cat.categories.astype("str"))
+    return frame, keys
+
+
+def _damaged(paths: list[Path], columns: list[str], error: Exception) -> UserError:
+    """Names the shard that cannot be read: all are read together, and the error alone does not say which."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns = [name for name in TABLES[table] if name not in NOT_JUDGED]
-    texts = [name for name in columns if TABLES[table][name] == "string" and name != "key"]
-    try:
-        data = pq.read_table(path, columns=columns, read_dictionary=texts, page_checksum_verification=True)
-        frame: pd.DataFrame = data.to_pandas()
-    except (OSError, pa.ArrowException, ValueError, KeyError) as error:  # a damaged footer gives any of them
-        raise UserError(f"{path} cannot be read ({error}); run the suite again to recompute it") from None
-    return frame
+    at = paths[0].parent
+    for path in paths:
+        try:
+            found = pq.read_table(path, page_checksum_verification=True).column_names
+        except (OSError, pa.ArrowException, ValueError, KeyError) as own:
+            at, error = path, own
+            break
+        if missing := [name for name in columns if name not in found]:
+            at, error = path, ValueError(f"no column {', '.join(missing)}")
+            break
+    return UserError(f"{at} cannot be read ({error}); run the suite again to recompute it")
 
 
-def _joined(parts: list[pd.DataFrame], columns: dict[str, str]) -> pd.DataFrame:
-    """The shards' frames end to end, texts as categories of one common list."""
-    import pandas as pd
-    from pandas.api.types import union_categoricals
+def _place(
+    frame: pd.DataFrame, by: Mapping[str, Mapping[str, int] | None], place: npt.NDArray[np.int64] | int = 0
+) -> npt.NDArray[np.int64]:
+    """One number per row that sorts like these columns of texts, after ``place``, without sorting any row's text.
 
-    names = [name for name in columns if name not in NOT_JUDGED]
-    if not parts:
-        return pd.DataFrame({name: [] for name in names})
-    joined = {}
-    for name in names:
-        values = [part.pop(name) for part in parts]
-        if isinstance(values[0].dtype, pd.CategoricalDtype):
-            # A shard in which a column is all null has a list of no type; give every list the same one.
-            values = [value.cat.set_categories(value.cat.categories.astype("str")) for value in values]
-            joined[name] = pd.Series(union_categoricals(values))
-        else:
-            joined[name] = pd.concat(values, ignore_index=True)
-    return pd.DataFrame(joined)
+    Args:
+        frame: the rows.
+        by: column -> place of each text, None for the alphabet; texts without one come after, missing ones last.
+        place: what comes first.
+    """
+    import numpy as np
+
+    for name, given in by.items():
+        words = [str(word) for word in frame[name].cat.categories]
+        known = given if given is not None else {word: i for i, word in enumerate(sorted(words))}
+        last = max(known.values(), default=-1) + 1
+        ranks = np.array([*(known.get(word, last) for word in words), last + (given is None)], np.int64)
+        place = place * (last + 2) + ranks[frame[name].cat.codes.to_numpy()]
+    return np.asarray(place, np.int64)
+
+
+def _resolved(texts: pa.ChunkedArray, own: pa.Array, rank: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The number of each row's view; -1 where it was never committed.
+
+    A view's key stands in each row about it, so it is looked up once per list of distinct keys, not once per row.
+    """
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not len(texts):
+        return np.empty(0, np.int64)
+    lists = pa.chunked_array([chunk.dictionary for chunk in texts.chunks])
+    at = pc.fill_null(pc.index_in(lists, own), -1).to_numpy()
+    numbers: npt.NDArray[np.int64] = np.append(rank, -1)[at]
+    starts = np.cumsum([0, *(len(chunk.dictionary) for chunk in texts.chunks)])
+    rows = [start + chunk.indices.to_numpy() for start, chunk in zip(starts, texts.chunks, strict=False)]
+    found: npt.NDArray[np.int64] = numbers[np.concatenate(rows)]
+    return found
+
+
+def _in_place(place: npt.NDArray[np.int64], own: pa.Array) -> npt.NDArray[np.int64]:
+    """Which views to keep, in the order of their places: each key once, and keys decide between views of one place."""
+    import numpy as np
+
+    order = np.argsort(place, kind="stable")
+    if (place[order[1:]] != place[order[:-1]]).all():
+        return order
+    _, text = np.unique(own.to_numpy(zero_copy_only=False).astype(str), return_inverse=True)
+    order = np.lexsort((text, place))
+    first: npt.NDArray[np.bool_] = np.append(True, text[order[1:]] != text[order[:-1]])
+    return order[first]
