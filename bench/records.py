@@ -114,8 +114,9 @@ class Run:
         folder: where it lies.
         header: ``run.json``.
         views, readings, scores: data frames with the columns above but ``NOT_JUDGED``, texts as categories, ``key``
-            a number instead of the text in the files; ``readings`` and ``scores`` hold only rows whose view was
-            committed. Row order: native first, then the header's order of attacks, then sample and bundle.
+            the row number of the view instead of the text in the files; ``readings`` and ``scores`` hold only rows
+            whose view was committed. Row order: native first, then the header's order of attacks, then sample and
+            bundle.
     """
 
     folder: Path

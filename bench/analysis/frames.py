@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, cast
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar, cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +29,21 @@ CARRIERS = {POOLED: "all", "image/webp": "WebP"}
 SCORED = ("truth", "source", "split", "regime", "attack")
 
 Codes = npt.NDArray[np.int64]
+
+T = TypeVar("T")
+
+
+def per_run(make: Callable[[Run], T]) -> Callable[[Run], T]:
+    """Make it once for each run: several tables start from it, and nobody may change it."""
+    made: WeakKeyDictionary[Run, T] = WeakKeyDictionary()
+
+    @functools.wraps(make)
+    def once(run: Run) -> T:
+        if run not in made:
+            made[run] = make(run)
+        return made[run]
+
+    return once
 
 
 def as_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -75,14 +92,35 @@ def codes(values: pd.Series, names: Sequence[str]) -> Codes:
 
 
 def groups_of(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[list[tuple[str, ...]], Codes]:
-    """The distinct combinations of these text columns, as they first appear, and which of them each row holds."""
-    names = [tuple(map(str, row)) for row in frame[list(columns)].drop_duplicates().itertuples(index=False)]
-    return names, frame.groupby(list(columns), sort=False, observed=True).ngroup().to_numpy().astype(np.int64)
+    """The distinct combinations of these text columns, as they first appear, and which of them each row holds.
+
+    A row that lacks one of them is in group -1.
+    """
+    number, missing = np.zeros(len(frame), np.int64), np.zeros(len(frame), bool)
+    words = []
+    for name in columns:
+        code, distinct = pd.factorize(frame[name])
+        words.append([str(word) for word in distinct])
+        number, missing = number * max(len(distinct), 1) + code, missing | (code < 0)
+    group = np.full(len(frame), -1, np.int64)
+    group[~missing], found = pd.factorize(number[~missing])
+    names = []
+    for value in found.tolist():
+        parts = []
+        for listed in reversed(words):
+            value, at = divmod(value, max(len(listed), 1))
+            parts.append(listed[at])
+        names.append(tuple(reversed(parts)))
+    return names, group
 
 
 def beside_views(frame: pd.DataFrame, views: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """The rows whose view is among ``views``, with these columns of it beside them instead of its key."""
-    at = pd.Index(views["key"]).get_indexer(pd.Index(frame["key"]))
+    keys = views["key"].to_numpy(np.int64)
+    wanted = frame["key"].to_numpy(np.int64)
+    place = np.full(max(keys.max(initial=-1), wanted.max(initial=-1)) + 1, -1, np.int64)
+    place[keys] = np.arange(len(keys))
+    at = place[wanted]
     kept = np.flatnonzero(at >= 0)
     whole = len(kept) == len(frame)
     joined = (frame if whole else frame.iloc[kept]).drop(columns="key").reset_index(drop=True)
@@ -92,16 +130,20 @@ def beside_views(frame: pd.DataFrame, views: pd.DataFrame, columns: Sequence[str
     return joined
 
 
-def scored(run: Run) -> pd.DataFrame:
-    """Every score beside its view, without views whose labels were not written for the detectors.
+def of_detectors(run: Run, views: pd.DataFrame) -> pd.Series:
+    """Which views detectors judge: human files without labels, others as a provider would ship them.
 
-    Detectors judge human files without labels and AI files as a provider would ship them (the first bundle); views of
-    other bundles belong to the readers of those labels.
+    That is the first bundle; views of other bundles belong to the readers of those labels.
     """
-    views, bundles = run.views, run.header.get("bundles") or ["metadata"]
-    wanted = np.where(views["truth"].eq("human"), "none", bundles[0])
-    views = views[views["bundle"].to_numpy(object) == wanted]
-    # Only what the tables use: copying texts is most of the work here.
+    bundles = run.header.get("bundles") or ["metadata"]
+    human = views["truth"].eq("human")
+    return (views["bundle"].eq("none") & human) | (views["bundle"].eq(bundles[0]) & ~human)
+
+
+def scored(run: Run) -> pd.DataFrame:
+    """Every score that detectors are judged by, beside its view."""
+    # Only what is used: copying texts is most of the work here.
+    views = run.views[of_detectors(run, run.views)]
     return beside_views(run.scores[["key", "detector", "value", "status"]], views, SCORED)
 
 

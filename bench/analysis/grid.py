@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bench.analysis.frames import attack_frame, beside_views, codes, in_order, regime_names
+from bench.analysis.frames import attack_frame, beside_views, codes, groups_of, in_order, regime_names
 from bench.records import Run
 
 COVERAGE_COLUMNS = [
@@ -51,21 +51,33 @@ def coverage(run: Run) -> pd.DataFrame:
 def _counted(run: Run) -> list[pd.DataFrame]:
     """How often each view, label and detector of the test split ended how, per attack and regime."""
     views = run.views[run.views["split"].eq("test")]
-    readings = beside_views(run.readings, views, ["attack", "regime"])
-    scores = beside_views(run.scores, views, ["attack", "regime"])
+    # Cells by number: counting numbers is quick, and grouping millions of rows by texts is not.
+    cells, cell = groups_of(views, ["attack", "regime"])
+    place = np.full(len(run.views), -1, np.int64)
+    place[views["key"].to_numpy(np.int64)] = cell
     out = []
     for kind, frame, about, state in (
         ("view", views, [], "status"),
-        ("label", readings, ["label", "position"], "state"),
-        ("detector", scores, ["detector"], "status"),
+        ("label", run.readings, ["label", "position"], "state"),
+        ("detector", run.scores, ["detector"], "status"),
     ):
-        counted = frame.groupby([*about, "attack", "regime", state], sort=False, observed=True).size()
-        counts = counted.reset_index(name="n").astype(dict.fromkeys([*about, "attack", "regime", state], object))
-        subject = counts[about].agg(":".join, axis=1) if about and len(counts) else "view"
-        # A reading's states other than those named are answers; a status is one only when it is ok.
-        answers = ~counts[state].isin(OUTCOMES) if kind == "label" else counts[state].eq("ok")
-        outcome = counts[state].where(counts[state].isin(OUTCOMES), "error").mask(answers, "done")
-        out.append(counts[["attack", "regime", "n"]].assign(kind=kind, subject=subject, outcome=outcome))
+        subjects, subject = groups_of(frame, about) if about else ([("view",)], np.zeros(len(frame), np.int64))
+        states, ended = groups_of(frame, [state])
+        where = place[frame["key"].to_numpy(np.int64)]
+        flat = (subject * len(cells) + where) * len(states) + ended
+        counts = np.bincount(
+            flat[np.minimum(np.minimum(where, subject), ended) >= 0], minlength=len(subjects) * len(cells) * len(states)
+        )
+        at = np.argwhere(counts.reshape(len(subjects), len(cells), len(states)) > 0)
+        rows = []
+        for i, j, k in at.tolist():
+            # A reading's states other than those named are answers; a status is one only when it is ok.
+            found = states[k][0]
+            answer = found not in OUTCOMES if kind == "label" else found == "ok"
+            outcome = "done" if answer else found if found in OUTCOMES else "error"
+            n = int(counts[(i * len(cells) + j) * len(states) + k])
+            rows.append((kind, ":".join(subjects[i]), *cells[j], outcome, n))
+        out.append(pd.DataFrame(rows, columns=["kind", "subject", "attack", "regime", "outcome", "n"]))
     return out
 
 

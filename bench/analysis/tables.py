@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
-from bench.analysis import detection, grid, survival, watermarks
+from bench.analysis import detection, drift, grid, pairs, robustness, subgroups, survival, watermarks
 from bench.analysis.thresholds import thresholds
 from bench.errors import unknown
 from bench.records import Run
@@ -19,6 +19,13 @@ TABLES: dict[str, Callable[[Run], pd.DataFrame]] = {
     "watermark_survival": watermarks.watermark_survival,
     "detector_errors": detection.detector_errors,
     "thresholds": thresholds,
+    "detector_pairs": pairs.detector_pairs,
+    "attack_effects": pairs.attack_effects,
+    "robustness": robustness.robustness,
+    "subgroup_fpr": subgroups.subgroup_fpr,
+    "worst_view": subgroups.worst_view,
+    "threshold_drift": drift.threshold_drift,
+    "calibration": drift.calibration,
     "coverage": grid.coverage,
     "failures": grid.failures,
 }
