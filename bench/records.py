@@ -264,11 +264,13 @@ def _resolved(texts: pa.ChunkedArray, own: pa.Array, rank: npt.NDArray[np.int64]
     if not len(texts):
         return np.empty(0, np.int64)
     lists = pa.chunked_array([chunk.dictionary for chunk in texts.chunks])
-    at = pc.fill_null(pc.index_in(lists, own), -1).to_numpy()
-    numbers: npt.NDArray[np.int64] = np.append(rank, -1)[at]
-    starts = np.cumsum([0, *(len(chunk.dictionary) for chunk in texts.chunks)])
-    rows = [start + chunk.indices.to_numpy() for start, chunk in zip(starts, texts.chunks, strict=False)]
-    found: npt.NDArray[np.int64] = numbers[np.concatenate(rows)]
+    numbers = np.append(rank, -1)[pc.fill_null(pc.index_in(lists, own), -1).to_numpy()]
+    found = np.empty(len(texts), np.int64)
+    row = entry = 0
+    for chunk in texts.chunks:
+        listed = numbers[entry : entry + len(chunk.dictionary)]
+        found[row : row + len(chunk)] = listed[chunk.indices.to_numpy()]
+        row, entry = row + len(chunk), entry + len(chunk.dictionary)
     return found
 
 

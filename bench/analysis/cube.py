@@ -29,6 +29,9 @@ from bench.records import Run
 #: Meaning of ``Cube.status``.
 OK, ABSTAIN, ERROR, UNAVAILABLE, NO_ROW = range(5)
 
+#: What the records say of each file.
+ABOUT = ("truth", "source", "group", "family")
+
 #: Statuses as the records have them; one this version does not know is a failure.
 STATUSES = {"ok": OK, "abstain": ABSTAIN, "unavailable": UNAVAILABLE, "not_applicable": UNAVAILABLE}
 
@@ -103,7 +106,7 @@ def cube(run: Run) -> Cube:
     """The scores of the test split; made once per run."""
     views = run.views
     wanted = views["split"].eq("test") & views["truth"].isin(TRUTHS) & of_detectors(run, views)
-    views = views[wanted.to_numpy(bool)]
+    views = views.loc[wanted.to_numpy(bool), [c for c in ("sample", *ABOUT, "regime", "attack") if c in views]]
     detectors, regimes, attacks = detector_names(run), regime_names(run), attack_frame(run)
     number, _ = pd.factorize(views["sample"])
     _, first = np.unique(number, return_index=True)
@@ -123,14 +126,16 @@ def cube(run: Run) -> Cube:
     at = np.full(len(run.views), -1, np.int64)
     at[np.flatnonzero(wanted)] = cell * shape[3] + place[number]
     to = at[run.scores["key"].to_numpy(np.int64)]
-    scores = run.scores if (to >= 0).all() else run.scores[to >= 0]
-    to = to[to >= 0] + codes(scores["detector"], detectors) * int(np.prod(shape[1:]))
-    known = codes(scores["status"], list(STATUSES))
-    given = np.array([*STATUSES.values(), ERROR], np.uint8)[known]
-    given_value = scores["value"].to_numpy(float)
+    kept = np.flatnonzero(to >= 0)
+    columns = {name: run.scores[name].iloc[kept] for name in ("detector", "status", "value")}
+    to = to[kept] + codes(columns["detector"], detectors) * int(np.prod(shape[1:]))
+    given = np.array([*STATUSES.values(), ERROR], np.uint8)[codes(columns["status"], list(STATUSES))]
+    number = columns["value"].to_numpy(float, copy=True)
+    number[given != OK] = np.nan
+    given[(given == OK) & np.isnan(number)] = ERROR
     value, status = np.full(shape, np.nan), np.full(shape, NO_ROW, np.uint8)
-    status.reshape(-1)[to] = np.where((given == OK) & np.isnan(given_value), ERROR, given)
-    value.reshape(-1)[to] = np.where(given == OK, given_value, np.nan)
+    status.reshape(-1)[to] = given
+    value.reshape(-1)[to] = number
     # A missing family is nobody's relative.
     family = np.where(family < 0, family.max(initial=-1) + 1 + np.arange(len(family)), family)
     return Cube(detectors, regimes, attacks, sources, groups, truth[order], source[order], group, family, value, status)

@@ -76,10 +76,11 @@ def threshold_drift(run: Run) -> pd.DataFrame:
             refused
         ]
         table["note"] = [note[2:] for note in notes]
-        parts.append(table.assign(_alpha=order, _cell=np.arange(len(table)))[any_row])
+        parts.append(pd.DataFrame(table.assign(_alpha=order, _cell=np.arange(len(table)))[any_row]))
     if not parts:
         return pd.DataFrame({name: pd.Series(dtype=object) for name in DRIFT_COLUMNS})
-    table = pd.concat(parts, ignore_index=True).sort_values(["_cell", "_alpha"], kind="stable")
+    table = pd.concat(parts, ignore_index=True)
+    table = table.sort_values(["_cell", "_alpha"], kind="stable")
     table[["fp", "fn"]] = table[["fp", "fn"]].astype("Int64")
     return table[DRIFT_COLUMNS].reset_index(drop=True)
 
@@ -106,10 +107,10 @@ def calibration(run: Run) -> pd.DataFrame:
             rows += [summary | {"unscored": int(np.count_nonzero(status <= ERROR) - ok.sum())}, *curve]
             where += [(i, regime, attack)] * (1 + len(curve))
     at = np.array(where, np.int64).reshape(-1, 3)
-    table = pd.DataFrame(rows, columns=CALIBRATION_COLUMNS)
+    table: pd.DataFrame = pd.DataFrame(rows, columns=CALIBRATION_COLUMNS)
     table[["detector", "regime", "attack", "attack_family", "severity"]] = scores.named(*at.T)
     table[["n", "n_ai", "unscored"]] = table[["n", "n_ai", "unscored"]].astype("Int64")
-    table["note"] = table["note"].fillna("")
+    table["note"] = [note if isinstance(note, str) else "" for note in table["note"]]
     return table
 
 

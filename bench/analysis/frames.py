@@ -83,35 +83,40 @@ def in_order(values: Iterable[Any], first: Sequence[str]) -> list[str]:
     return listed + sorted(present - set(listed))
 
 
+def numbered(values: pd.Series) -> tuple[pd.Index, npt.NDArray[np.integer]]:
+    """The distinct values, and which of them each row holds; -1 where it is missing."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return values.cat.categories, values.cat.codes.to_numpy()
+    found, distinct = pd.factorize(values)
+    return pd.Index(distinct), found
+
+
 def codes(values: pd.Series, names: Sequence[str]) -> Codes:
     """Position of each value in ``names``; -1 where it is not one of them."""
-    # Factorising first looks up each distinct text once instead of once per row.
-    found, distinct = pd.factorize(values)
-    positions = np.append(pd.Index(names).get_indexer(pd.Index(distinct)), -1)
-    return positions[found].astype(np.int64)
+    # Each distinct text is looked up once, not once per row.
+    distinct, found = numbered(values)
+    places: Codes = np.append(pd.Index(names).get_indexer(distinct), -1).astype(np.int64)
+    out: Codes = places[found]
+    return out
 
 
 def groups_of(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[list[tuple[str, ...]], Codes]:
-    """The distinct combinations of these text columns, as they first appear, and which of them each row holds.
-
-    A row that lacks one of them is in group -1.
-    """
-    number, missing = np.zeros(len(frame), np.int64), np.zeros(len(frame), bool)
+    """The distinct combinations of these text columns, and which of them each row holds; -1 where it lacks one."""
+    number: Codes = np.zeros(len(frame), np.int64)
     words = []
     for name in columns:
-        code, distinct = pd.factorize(frame[name])
-        words.append([str(word) for word in distinct])
-        number, missing = number * max(len(distinct), 1) + code, missing | (code < 0)
-    group = np.full(len(frame), -1, np.int64)
-    group[~missing], found = pd.factorize(number[~missing])
-    names = []
-    for value in found.tolist():
-        parts = []
-        for listed in reversed(words):
-            value, at = divmod(value, max(len(listed), 1))
-            parts.append(listed[at])
-        names.append(tuple(reversed(parts)))
-    return names, group
+        distinct, found = numbered(frame[name])
+        # One place more for what is missing, which is sorted out at the end.
+        number = number * (len(distinct) + 1) + np.append(np.arange(len(distinct)), len(distinct))[found]
+        words.append([*map(str, distinct), None])
+    present = np.flatnonzero(np.bincount(number))
+    parts = np.unravel_index(present, [len(listed) for listed in words])
+    rows = zip(*([listed[i] for i in part] for listed, part in zip(words, parts, strict=True)), strict=True)
+    names = [tuple(word for word in row if word is not None) for row in rows]
+    whole = np.array([len(name) == len(words) for name in names], bool)
+    place = np.full(int(present.max(initial=-1)) + 1, -1, np.int64)
+    place[present[whole]] = np.arange(np.count_nonzero(whole))
+    return [name for name, kept in zip(names, whole, strict=True) if kept], place[number]
 
 
 def beside_views(frame: pd.DataFrame, views: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

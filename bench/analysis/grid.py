@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bench.analysis.frames import attack_frame, beside_views, codes, groups_of, in_order, regime_names
+from bench.analysis.frames import attack_frame, beside_views, codes, groups_of, in_order, numbered, regime_names
 from bench.records import Run
 
 COVERAGE_COLUMNS = [
@@ -15,6 +15,9 @@ FAILURE_COLUMNS = ["sample", "attack", "reader", "code", "detail", "count", "reg
 
 #: More failures than this are summed up by attack, reader and code; the records keep every one.
 MAX_FAILURES = 1000
+
+#: The subject of a view's own row.
+VIEW: tuple[str, ...] = ("view",)
 
 #: How a cell's rows count, in the order of the columns.
 OUTCOMES = ("done", "error", "unavailable", "not_applicable", "abstain")
@@ -56,27 +59,30 @@ def _counted(run: Run) -> list[pd.DataFrame]:
     place = np.full(len(run.views), -1, np.int64)
     place[views["key"].to_numpy(np.int64)] = cell
     out = []
+    subjects: list[tuple[str, ...]]
     for kind, frame, about, state in (
         ("view", views, [], "status"),
         ("label", run.readings, ["label", "position"], "state"),
         ("detector", run.scores, ["detector"], "status"),
     ):
-        subjects, subject = groups_of(frame, about) if about else ([("view",)], np.zeros(len(frame), np.int64))
-        states, ended = groups_of(frame, [state])
-        where = place[frame["key"].to_numpy(np.int64)]
-        flat = (subject * len(cells) + where) * len(states) + ended
-        counts = np.bincount(
-            flat[np.minimum(np.minimum(where, subject), ended) >= 0], minlength=len(subjects) * len(cells) * len(states)
-        )
-        at = np.argwhere(counts.reshape(len(subjects), len(cells), len(states)) > 0)
+        if len(about) == 1:
+            words, subject = numbered(frame[about[0]])
+            subjects = [(str(word),) for word in words]
+        else:
+            subjects, subject = groups_of(frame, about) if about else ([VIEW], np.zeros(len(frame), np.int8))
+        states, ended = numbered(frame[state])
+        shape = (len(cells), len(subjects), len(states))
+        flat = place[frame["key"].to_numpy(np.int64)]
+        kept = (flat >= 0) & (subject >= 0) & (ended >= 0)
+        flat = (flat * shape[1] + subject) * shape[2] + ended
+        counts = np.bincount(flat if kept.all() else flat[kept], minlength=int(np.prod(shape))).reshape(shape)
         rows = []
-        for i, j, k in at.tolist():
+        for i, j, k in np.argwhere(counts).tolist():
             # A reading's states other than those named are answers; a status is one only when it is ok.
-            found = states[k][0]
+            found = str(states[k])
             answer = found not in OUTCOMES if kind == "label" else found == "ok"
             outcome = "done" if answer else found if found in OUTCOMES else "error"
-            n = int(counts[(i * len(cells) + j) * len(states) + k])
-            rows.append((kind, ":".join(subjects[i]), *cells[j], outcome, n))
+            rows.append((kind, ":".join(subjects[j]), *cells[i], outcome, int(counts[i, j, k])))
         out.append(pd.DataFrame(rows, columns=["kind", "subject", "attack", "regime", "outcome", "n"]))
     return out
 

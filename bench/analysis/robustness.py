@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 from bench.analysis.cube import Cube, cube, rows_of
 from bench.analysis.frames import POOLED, clean_attacks
 from bench.analysis.stats import Floats, Ints, rank_interval
-from bench.analysis.tally import Tally, tally
+from bench.analysis.tally import Rate, Tally, tally
 from bench.analysis.thresholds import chosen
 from bench.records import Run
 
@@ -50,20 +51,24 @@ def robustness(run: Run) -> pd.DataFrame:
     flagged = scores.flagged(setting.value)
     decides = ~np.isnan(setting.value)
     judged = scores.judged & decides[:, :, None, None]
-    tallies = {
-        truth: tally(run, truth, *(rows_of(block[..., scores.files(truth)]) for block in (events, judged)))
-        for truth, events in (("human", flagged), ("ai", ~flagged))
-    }
     attacked = scores.attacks[~scores.attacks["attack"].isin(clean_attacks(run))]
     members = {
         str(name): group.index.to_numpy(np.int64) for name, group in attacked.groupby("attack_family", sort=False)
     }
-    numbers = np.arange(int(np.prod(scores.value.shape[:3]))).reshape(scores.value.shape[:3])
-    measured = _Measured(scores, members, tallies, tallies["ai"].rates())
+    if not members:
+        return pd.DataFrame({name: pd.Series(dtype=object) for name in COLUMNS})
+    scopes = {POOLED: np.concatenate(list(members.values()))} | members
+    human, ai = scores.files("human"), scores.files("ai")
+    # False positives are only wanted pooled, misses per attack.
+    pooled = (
+        rows_of(np.stack([which[..., at, human].sum(axis=2) for at in scopes.values()], axis=2))
+        for which in (flagged & judged, judged)
+    )
+    misses = tally(run, "ai", rows_of((~flagged & judged)[..., ai]), rows_of(judged[..., ai]))
+    measured = _Measured(scores, members, tally(run, "human", *pooled), misses, misses.rates())
     rows = []
-    for regime in range(len(scores.regimes)):
-        cells = numbers[:, regime][decides[:, regime]]
-        rows += measured.ranked(np.flatnonzero(decides[:, regime]), regime, cells)
+    for regime, (order, name) in product(range(len(scores.regimes)), enumerate(scopes)):
+        rows += measured.ranked(np.flatnonzero(decides[:, regime]), regime, name, order)
     table = pd.DataFrame(rows, columns=[*COLUMNS, "_detector", "_regime"])
     table = table.sort_values(["_detector", "_regime"], kind="stable").reset_index(drop=True)
     detector, of_regime = table["_detector"].to_numpy(np.int64), table["_regime"].to_numpy(np.int64)
@@ -81,53 +86,59 @@ class _Measured:
     Attributes:
         scores: of the run.
         members: attack family -> numbers of its attacks.
-        tallies: of false positives (human) and misses (ai), per cell.
-        rates: of misses, per cell.
+        flags: false positives per detector, regime and scope (all attack families, then each).
+        misses: per detector, regime and attack; ``rates`` of them.
     """
 
     scores: Cube
     members: dict[str, Ints]
-    tallies: dict[str, Tally]
+    flags: Tally
+    misses: Tally
     rates: Floats
 
-    def ranked(self, detectors: Ints, regime: int, cells: Ints) -> list[dict[str, Any]]:
-        """The rows of one regime; ``cells`` are numbers, ``(detectors, attacks)``."""
-        out = []
-        for name in [POOLED, *self.members] if self.members else []:
-            rows = [
-                self._row(name, cells[i]) | {"_detector": int(detector), "_regime": regime}
-                for i, detector in enumerate(detectors)
-            ]
-            compared = [row for row in rows if row["area"] == row["area"] and not row["_lacks"]]
-            if compared:
-                samples = np.column_stack([row["_samples"] for row in compared])
-                ranks = rank_interval(np.array([row["area"] for row in compared]), samples)
-                for row, rank, low, high in zip(compared, *ranks, strict=True):
-                    row |= {"rank": rank, "rank_low": low, "rank_high": high, "n_ranked": len(compared)}
-            out += [{key: value for key, value in row.items() if key not in ("_lacks", "_samples")} for row in rows]
-        return out
+    def ranked(self, detectors: Ints, regime: int, name: str, order: int) -> list[dict[str, Any]]:
+        """The rows of one regime and scope, which is number ``order``."""
+        pairs = detectors * len(self.scores.regimes) + regime
+        rows: list[dict[str, Any]] = []
+        drawn = []
+        for detector, pair in zip(detectors, pairs, strict=True):
+            cells = pair * len(self.scores.attacks) + np.arange(len(self.scores.attacks))
+            row, samples = self._row(name, cells)
+            row |= _named("human", "fp", "fpr", self.flags.pooled(np.array([pair * (len(self.members) + 1) + order])))
+            rows.append(row | {"_detector": int(detector), "_regime": regime})
+            drawn.append(samples)
+        compared = {i: samples for i, samples in enumerate(drawn) if samples is not None}
+        if compared:
+            areas = np.array([rows[i]["area"] for i in compared])
+            ranks = rank_interval(areas, np.column_stack(list(compared.values())))
+            for i, rank, low, high in zip(compared, *ranks, strict=True):
+                rows[i] |= {"rank": rank, "rank_low": low, "rank_high": high, "n_ranked": len(compared)}
+        return rows
 
-    def _row(self, name: str, cells: Ints) -> dict[str, Any]:
-        """One detector and regime; ``cells`` of all attacks."""
+    def _row(self, name: str, cells: Ints) -> tuple[dict[str, Any], Floats | None]:
+        """Misses of one detector and regime, and bootstrap samples of the area where it covers all of the scope."""
         families = self.members if name == POOLED else {name: self.members[name]}
         whole = {key: at for key, at in families.items() if not np.isnan(self.rates[cells[at]]).any()}
         lacks = [key for key in families if key not in whole]
-        row: dict[str, Any] = {"attack_family": name, "n_attacks": sum(len(at) for at in families.values())}
-        row |= {"area": np.nan, "_lacks": lacks, "_samples": None}
-        row["note"] = f"too few files under {', '.join(lacks)}" if lacks else ""
         every = cells[np.concatenate(list(families.values()))]
-        if whole:
-            severity = self.scores.attacks["severity"].to_numpy(float)
-            used = cells[np.concatenate(list(whole.values()))]
-            weights = np.concatenate([severity_weights(severity[at]) for at in whole.values()]) / len(whole)
-            row["area"] = float(self.rates[used] @ weights)
-            row["area_low"], row["area_high"], row["_samples"] = self.tallies["ai"].mean(used, weights)
-            worst = used[int(np.argmax(self.rates[used]))]
-            found = self.tallies["ai"].pooled(np.array([worst]))
-            row["worst_attack"] = self.scores.attacks["attack"].iloc[int(np.flatnonzero(cells == worst)[0])]
-            row |= {"worst_fnr": found.rate, "worst_low": found.low, "worst_high": found.high}
-        for truth, count, rate in (("human", "fp", "fpr"), ("ai", "fn", "fnr")):
-            found = self.tallies[truth].pooled(every)
-            row |= {f"n_{truth}": found.n, count: found.events, rate: found.rate, f"families_{truth}": found.families}
-            row |= {f"{rate}_low": found.low, f"{rate}_high": found.high}
-        return row
+        row: dict[str, Any] = {"attack_family": name, "n_attacks": len(every)}
+        row |= _named("ai", "fn", "fnr", self.misses.pooled(every))
+        row["note"] = f"too few files under {', '.join(lacks)}" if lacks else ""
+        if not whole:
+            return row | {"area": np.nan}, None
+        severity = self.scores.attacks["severity"].to_numpy(float)
+        used = np.concatenate(list(whole.values()))
+        weights = np.concatenate([severity_weights(severity[at]) for at in whole.values()]) / len(whole)
+        low, high, samples = self.misses.mean(cells[used], weights)
+        row |= {"area": float(self.rates[cells[used]] @ weights), "area_low": low, "area_high": high}
+        worst = int(used[np.argmax(self.rates[cells[used]])])
+        found = self.misses.pooled(cells[[worst]])
+        row |= {"worst_fnr": found.rate, "worst_low": found.low, "worst_high": found.high}
+        row["worst_attack"] = self.scores.attacks["attack"].iloc[worst]
+        return row, None if lacks else samples
+
+
+def _named(truth: str, count: str, rate: str, found: Rate) -> dict[str, Any]:
+    """A pooled rate under its names in the table."""
+    row = {f"n_{truth}": found.n, count: found.events, rate: found.rate, f"families_{truth}": found.families}
+    return row | {f"{rate}_low": found.low, f"{rate}_high": found.high}

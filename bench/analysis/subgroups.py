@@ -34,10 +34,10 @@ def subgroup_fpr(run: Run) -> pd.DataFrame:
     scores, setting = cube(run), chosen(run)
     human = scores.files("human")
     decides = ~np.isnan(setting.value)
-    judged = rows_of((scores.judged & decides[:, :, None, None])[..., human])
-    flagged = rows_of(scores.flagged(setting.value)[..., human]) & judged
+    judged: Bools = rows_of((scores.judged & decides[:, :, None, None])[..., human])
+    flagged: Bools = rows_of(scores.flagged(setting.value)[..., human]) & judged
     cells = np.flatnonzero(judged.any(axis=1))
-    judged, flagged = judged[cells], flagged[cells]
+    judged, flagged = np.asarray(judged[cells]), np.asarray(flagged[cells])
     shape = scores.value.shape[:3]
     detector, regime, attack = np.unravel_index(cells, shape) if len(cells) else np.zeros((3, 0), np.int64)
     first = scores.named(detector, regime, attack).assign(**setting.columns(detector, regime))
@@ -70,10 +70,10 @@ def _by(run: Run, scores: Cube, names: list[str], member: Codes, judged: Bools, 
         total, out_of = resampled_pair(weights[:, np.unique(families[mine])], events, counts)
         return total / np.maximum(out_of, 1)
 
-    shown = n >= MIN_N
+    shown: Bools = np.asarray(n >= MIN_N)
     gap, gap_low, gap_high = gap_interval(k, n, map(sampled, files), shown)
     rates = np.where(shown, k / np.maximum(n, 1), np.nan)
-    known = shown.any(axis=1)
+    known: Bools = np.asarray(shown.any(axis=1))
     filled = np.where(known[:, None], rates, 0)
     most, least = np.nanargmax(filled, axis=1), np.nanargmin(filled, axis=1)
     between = np.array([f"{names[i]} - {names[j]}" for i, j in zip(most, least, strict=True)], object)

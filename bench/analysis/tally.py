@@ -82,9 +82,9 @@ class Tally:
 
 
 def tally(run: Run, truth: str, events: npt.NDArray, judged: npt.NDArray) -> Tally:
-    """Counts by family; ``events`` and ``judged`` are bools over the cells and the files of that truth."""
+    """Counts by family; ``events`` and ``judged`` say how many views, per cell and file of that truth, are either."""
     scores = cube(run)
     families = scores.families(scores.files(truth))
     weights = family_weights(run)[:, np.unique(scores.family[scores.files(truth)])]
-    k, n = families.sums(events & judged).T, families.sums(judged).T
+    k, n = families.sums(events).T, families.sums(judged).T
     return Tally(k, n, *resampled_pair(weights, k, n))

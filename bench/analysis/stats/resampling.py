@@ -166,7 +166,7 @@ def gap_interval(events: Ints, files: Ints, samples: Iterable[Floats], shown: Bo
     """
     rates = np.where(shown, events / np.maximum(files, 1), 0.0)
     low, high = interval(np.where(shown, events, 0), np.where(shown, files, 1))
-    highest, lowest = -np.inf, np.inf
+    highest = lowest = np.full((1, len(rates)), np.nan)
     for i, sampled in enumerate(samples):
         error = np.where(shown[:, i], sampled - rates[:, i], np.nan)
         highest, lowest = np.fmax(highest, error), np.fmin(lowest, error)
