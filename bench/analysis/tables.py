@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from bench.analysis import detection, drift, grid, pairs, robustness, subgroups, survival, watermarks
+from bench.analysis.stats import RESAMPLES
 from bench.analysis.thresholds import thresholds
 from bench.errors import unknown
 from bench.records import Run
@@ -54,6 +55,14 @@ def caption(run: Run, name: str) -> str:
         f"(FPR at most {' and '.join(f'{100 * a:g} %' for a in header.get('alphas', []))})"
     )
     over["coverage"] = "test split"
+    paired = "test split; at each detector's main threshold; p exact (McNemar) and DeLong's, Holm over the whole table"
+    over["detector_pairs"] = over["attack_effects"] = paired
+    over["robustness"] = over["subgroup_fpr"] = (
+        f"test split; at each detector's main threshold; intervals by {RESAMPLES} bootstrap samples of families"
+    )
+    over["worst_view"] = "families of the test split; at each detector's main threshold"
+    over["threshold_drift"] = "test split; columns named oracle are a bound and not attainable"
+    over["calibration"] = "human and AI files of the test split; detectors that claim probabilities"
     dataset = header.get("dataset", {})
     facts = [
         f"suite {header.get('suite', {}).get('name', '?')}",
