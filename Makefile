@@ -1,6 +1,6 @@
 PYTHON ?= .venv/bin/python
 
-.PHONY: all lint types test bench label-formats reexport-page results
+.PHONY: all lint types test bench label-formats reexport-page statistics results
 
 all: lint types test
 
@@ -23,6 +23,9 @@ label-formats:
 
 reexport-page:
 	$(PYTHON) -m tests.benchmarks.reexport_matrix results/reexport-metadata.md
+
+statistics:
+	$(PYTHON) -m tests.benchmarks.statistics_page results/statistics.md
 
 results:
 	rm -rf results/mini-quick results/mini-labels results/mini-providers

@@ -31,7 +31,8 @@ def threshold_drift(run: Run) -> pd.DataFrame:
     ``fpr`` is the rate realised, where ``alpha`` was asked for. The ``oracle`` columns are a bound and nobody's result:
     the threshold that these very human files, attacked, would have needed (the smallest with a false-positive rate of
     at most ``alpha``), how far it lies from the frozen one, and the share of AI files it finds, which is the TPR at
-    that fixed FPR. They are blank where fewer than 1 / alpha human files have a score.
+    that fixed FPR (its interval takes the threshold as given). They are blank where fewer than 1 / alpha human files
+    have a score.
     """
     scores, frozen = cube(run), thresholds(run)
     human, ai = scores.files("human"), scores.files("ai")
