@@ -175,10 +175,12 @@ def load(folder: Path) -> Run:
         key = _resolved(keys, own, rank)
         place = _place(frame, dict.fromkeys(second), key)
         order = np.argsort(place, kind="stable")
-        again = np.append(False, place[order[1:]] == place[order[:-1]])[: len(order)]
-        order = order[~again & (key[order] >= 0)]
+        place, key = place[order], key[order]
+        kept = np.append(True, place[1:] != place[:-1])[: len(place)] & (key >= 0)
+        if not kept.all():
+            order, key = order[kept], key[kept]
         tables[table] = frame.iloc[order].reset_index(drop=True)
-        tables[table].insert(0, "key", key[order])
+        tables[table].insert(0, "key", key)
     return Run(folder, header, **tables)
 
 
@@ -201,7 +203,8 @@ def _read(folder: Path, table: str) -> tuple[pd.DataFrame, pa.ChunkedArray]:
         for path, fragment in zip(paths, found.get_fragments(), strict=True):
             if missing := columns.keys() - set(fragment.physical_schema.names):
                 raise KeyError(f"{path} lacks {', '.join(sorted(missing))}")
-        data = found.to_table()
+        # Arrow's own pool touches fresh memory for every column, which costs more than reading on some systems.
+        data = found.to_table(memory_pool=pa.system_memory_pool())
         keys = data["key"]
         frame: pd.DataFrame = data.drop_columns("key").to_pandas(split_blocks=True)
     except (OSError, pa.ArrowException, ValueError, KeyError) as error:  # a damaged footer gives any of them
