@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import UserError
+from bench.shards import read_shards
 
 if TYPE_CHECKING:
     import numpy as np
@@ -185,53 +186,8 @@ def load(folder: Path) -> Run:
 
 
 def _read(folder: Path, table: str) -> tuple[pd.DataFrame, pa.ChunkedArray]:
-    """All shards of a table end to end, texts as categories of one common list; the text keys apart."""
-    import pyarrow as pa
-    import pyarrow.dataset as ds
-
-    kinds = {"string": pa.dictionary(pa.int32(), pa.string()), "bool": pa.bool_()}
-    kinds |= {"float64": pa.float64(), "int64": pa.int64(), "int32": pa.int32()}
-    columns = {name: kinds[kind] for name, kind in TABLES[table].items() if name not in NOT_JUDGED}
-    texts = [name for name, kind in columns.items() if pa.types.is_dictionary(kind)]
-    if table == "views":  # each key stands there once
-        texts.remove("key")
-        columns["key"] = pa.string()
-    form = ds.ParquetFileFormat(dictionary_columns=texts, page_checksum_verification=True)
-    paths = shard_files(folder, table)
-    try:
-        found = ds.dataset([str(path) for path in paths], schema=pa.schema(columns), format=form)
-        for path, fragment in zip(paths, found.get_fragments(), strict=True):
-            if missing := columns.keys() - set(fragment.physical_schema.names):
-                raise KeyError(f"{path} lacks {', '.join(sorted(missing))}")
-        # Arrow's own pool touches fresh memory for every column, which costs more than reading on some systems.
-        data = found.to_table(memory_pool=pa.system_memory_pool())
-        keys = data["key"]
-        frame: pd.DataFrame = data.drop_columns("key").to_pandas(split_blocks=True)
-    except (OSError, pa.ArrowException, ValueError, KeyError) as error:  # a damaged footer gives any of them
-        raise _damaged(paths, list(columns), error) from None
-    for name in texts:
-        if name in frame:
-            # A column that is all null has a list of no type.
-            frame[name] = frame[name].cat.set_categories(frame[name].cat.categories.astype("str"))
-    return frame, keys
-
-
-def _damaged(paths: list[Path], columns: list[str], error: Exception) -> UserError:
-    """Names the shard that cannot be read: all are read together, and the error alone does not say which."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    at = paths[0].parent
-    for path in paths:
-        try:
-            found = pq.read_table(path, page_checksum_verification=True).column_names
-        except (OSError, pa.ArrowException, ValueError, KeyError) as own:
-            at, error = path, own
-            break
-        if missing := [name for name in columns if name not in found]:
-            at, error = path, ValueError(f"no column {', '.join(missing)}")
-            break
-    return UserError(f"{at} cannot be read ({error}); run the suite again to recompute it")
+    columns = {name: kind for name, kind in TABLES[table].items() if name not in NOT_JUDGED}
+    return read_shards(shard_files(folder, table), columns, repeated=table != "views")
 
 
 def _place(

@@ -55,8 +55,9 @@ def write(folder: Path, samples: int) -> None:
             "split": [split] * len(rows), "group": [f"g{i % 5}" for _, i, *_ in rows],
             "regime": [row[2] for row in rows], "bundle": np.where(human, "none", "metadata"),
             "attack": [row[3] for row in rows], "attack_family": [row[4] for row in rows],
-            "severity": [float(row[5]) for row in rows], "status": ["ok"] * len(rows), "mime": ["image/jpeg"] * len(rows),
-            "bytes": rng.integers(10_000, 900_000, len(rows)), "psnr": rng.random(len(rows)), "ssim": rng.random(len(rows)),
+            "severity": [float(row[5]) for row in rows], "status": ["ok"] * len(rows),
+            "mime": ["image/jpeg"] * len(rows), "bytes": rng.integers(10_000, 900_000, len(rows)),
+            "psnr": rng.random(len(rows)), "ssim": rng.random(len(rows)),
         }  # fmt: skip
         gaps = np.linspace(0.5, 2.5, len(DETECTORS)) * (1 - 0.04 * np.array([row[5] for row in rows])[:, None])
         values = rng.normal(size=(len(rows), len(DETECTORS))) + gaps * ~human[:, None]
@@ -91,9 +92,8 @@ def test_tables_from_ten_million_scores(tmp_path: Path, capsys: pytest.CaptureFi
         env=os.environ,
     )
     n, wall, cpu, loading, gigabytes = map(float, done.stdout.split())
+    measured = f"{wall:.1f} s, CPU {cpu:.1f} s (loading {loading:.1f}), {gigabytes:.2f} GiB"
     with capsys.disabled():
-        print(
-            f"\n  {n:,.0f} scores, all tables: {wall:.1f} s, CPU {cpu:.1f} s (loading {loading:.1f}), {gigabytes:.2f} GiB"
-        )
+        print(f"\n  {n:,.0f} scores, all tables: {measured}")
     assert wall < 10
     assert gigabytes < 2
