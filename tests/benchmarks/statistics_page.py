@@ -81,8 +81,8 @@ def page(runs: int) -> str:
         "# Do the statistics hold?",
         "",
         f"Simulated files whose truth is known, made by `make statistics` with washtest {__version__}. Files of one",
-        "family resemble each other (correlation 0.5 to 0.6 of what decides the verdict). Shares near 0.95 or 0.05 have",
-        "a standard error of 0.003 over 4000 runs and of 0.011 over 400.",
+        "family resemble each other (correlation 0.5 to 0.6 of what decides the verdict). Shares near 0.95 or 0.05",
+        "have a standard error of 0.003 over 4000 runs and of 0.011 over 400.",
     ]
     for title, head, rows in (
         ("Share of runs in which the 95 % interval covers the truth", "covered", coverages(runs)),
