@@ -1,6 +1,6 @@
 PYTHON ?= .venv/bin/python
 
-.PHONY: all lint types test bench label-formats reexport-page detector-costs results
+.PHONY: all lint types test bench label-formats reexport-page detector-costs statistics results
 
 all: lint types test
 
@@ -26,6 +26,9 @@ reexport-page:
 
 detector-costs:
 	$(PYTHON) -m tests.benchmarks.detector_costs results/detector-costs.md
+
+statistics:
+	$(PYTHON) -m tests.benchmarks.statistics_page results/statistics.md
 
 results:
 	rm -rf results/mini-quick results/mini-labels results/mini-providers
