@@ -101,6 +101,7 @@ def run_plan(plan: Plan, folder: Path, engine: LocalEngine, progress: Progress, 
         # How the seconds in the records relate to those of processors: on a machine with other work they are longer.
         _count(header, cpu_seconds=_processor_seconds() - begun, busy_seconds=busy, replaced_workers=engine.crashes)
         header["counts"] |= {"tasks": len(plan.tasks), "views": sum(len(task.views) for task in plan.tasks)}
+        store.compact()
         header["finished"] = _now()
         store.write_header(header)  # written last: its "finished" means the records are whole
         outcome.warnings = header["warnings"]

@@ -12,14 +12,20 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import UserError
 from bench.files import replacing, write_whole, writing
 from bench.records import TABLES, shard_files, shard_name
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 #: A shard is closed after so many views or so many seconds, whichever comes first.
 SHARD_VIEWS, SHARD_SECONDS = 1000, 10.0
+#: A finished run's shards are joined until they hold so many views: opening thousands of files takes longer than
+#: reading what is in them.
+JOINED_VIEWS = 20_000
 
 
 class Store:
@@ -121,6 +127,41 @@ class Store:
         for table in reversed(TABLES):
             (self.folder / "records" / table / name).unlink(missing_ok=True)
 
+    def compact(self) -> None:
+        """Join the shards of a finished run into larger ones.
+
+        The new shard is whole before the old ones go. Killed in between, both stay, and ``load`` takes each row once.
+        """
+        import pyarrow.parquet as pq
+
+        waiting: list[Path] = []
+        views = 0
+        for path in shard_files(self.folder, "views"):
+            n = pq.read_metadata(path).num_rows
+            if waiting and views + n > JOINED_VIEWS:
+                self._join(waiting)
+                waiting, views = [], 0
+            waiting.append(path)
+            views += n
+        self._join(waiting)
+
+    def _join(self, shards: Sequence[Path]) -> None:
+        """One shard instead of these; a single one stays as it is."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if len(shards) < 2:
+            return
+        parts = []
+        for table in TABLES:
+            # Not as a data set, whose threads this process would keep when workers are forked later.
+            tables = [pq.ParquetFile(self.folder / "records" / table / path.name).read() for path in shards]
+            parts.append(_file(pa.concat_tables(tables)))
+        joined = self.commit(parts)
+        for path in shards:
+            if path.name != joined:
+                self.remove(path.name)
+
     def write_header(self, header: dict[str, Any]) -> None:
         """``run.json``, whole or not at all."""
         write_whole(self.folder / "run.json", json.dumps(header, indent=1, ensure_ascii=False) + "\n")
@@ -133,10 +174,7 @@ def parquet_files(rows: dict[str, list[dict[str, Any]]]) -> list[bytes]:
 
 def _parquet(columns: dict[str, str], rows: list[dict[str, Any]]) -> bytes:
     """Rows as a Parquet file; columns that a row lacks are null."""
-    import io
-
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     types = {
         "string": pa.string(),
@@ -150,6 +188,14 @@ def _parquet(columns: dict[str, str], rows: list[dict[str, Any]]) -> bytes:
         table = pa.table({name: [row.get(name) for row in rows] for name in columns}, schema=schema)
     except UnicodeEncodeError:  # half a surrogate pair, out of somebody's label or file name
         table = pa.table({name: [_writable(row.get(name)) for row in rows] for name in columns}, schema=schema)
+    return _file(table)
+
+
+def _file(table: pa.Table) -> bytes:
+    import io
+
+    import pyarrow.parquet as pq
+
     out = io.BytesIO()
     pq.write_table(table, out, compression="zstd", write_page_checksum=True)
     return out.getvalue()

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench import records
+from bench.harness.store import JOINED_VIEWS
 
 pytestmark = pytest.mark.bench
 
@@ -36,12 +37,12 @@ JUDGE = (
 
 
 def write(folder: Path, samples: int) -> None:
-    """A run of so many test samples, half of them human, in shards of a thousand views as the harness makes them."""
+    """A run of so many test samples, half of them human, in shards as large as the harness leaves them."""
     rng = np.random.default_rng(0)
     for table in records.TABLES:
         (folder / "records" / table).mkdir(parents=True)
     cells = [(regime, *attack) for regime in REGIMES for attack in ATTACKS]
-    step = 1000 // len(cells)
+    step = JOINED_VIEWS // len(cells)
     shards = [("test", range(i, min(i + step, samples)), cells) for i in range(0, samples, step)]
     clean = [cell for cell in cells if cell[1] == "Identity()"]
     shards += [("calibration", range(i, i + 500), clean) for i in range(0, 2000, 500)]

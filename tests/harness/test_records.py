@@ -30,6 +30,7 @@ def assert_loads_alike(one: Path, other: Path) -> None:
 
 def test_order_does_not_depend_on_shards(run: Path, tiny: Path, tools, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("bench.harness.store.SHARD_VIEWS", 1)
+    monkeypatch.setattr("bench.harness.store.JOINED_VIEWS", 1)
     plan = tools.plan(tiny, attacks=["Png", "Jpeg"], regimes=["native", "canonical"])
     tools.measure(plan, tmp_path / "run", jobs=2)
     assert len(records.shard_files(tmp_path / "run", "views")) == len(plan.tasks)

@@ -129,6 +129,7 @@ def test_lost_shard_is_measured_again_to_the_same_records(
     finished: Path, tiny: Path, tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bench.harness.store.SHARD_VIEWS", 8)
+    monkeypatch.setattr("bench.harness.store.JOINED_VIEWS", 8)
     plan = tools.plan(tiny, **EVERYTHING)
     out = tmp_path / "run"
     tools.measure(plan, out)
