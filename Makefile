@@ -1,6 +1,6 @@
 PYTHON ?= .venv/bin/python
 
-.PHONY: all lint types test bench label-formats reexport-page detector-costs regeneration results mini
+.PHONY: all lint types test bench label-formats reexport-page detector-costs statistics regeneration mini results
 
 all: lint types test
 
@@ -37,6 +37,9 @@ regeneration:
 mini:
 	$(PYTHON) -m bench dataset twins datasets/mini --attack "Regenerate(model='washvae')"
 	$(PYTHON) -m bench dataset check datasets/mini
+
+statistics:
+	$(PYTHON) -m tests.benchmarks.statistics_page results/statistics.md
 
 results:
 	rm -rf results/mini-quick results/mini-labels results/mini-providers

@@ -60,15 +60,18 @@ def claim_for(sample: Sample) -> Claim:
 def measure(bench: Bench, task: Task) -> Rows:
     """All rows of one sample. A failure of any part is rows with its code; it never loses the others."""
     rows: Rows = {"views": [], "readings": [], "scores": []}
+    start = time.perf_counter()
     try:
         media = task.sample.media
         media.pixels()
     except Exception as error:
         return failed(bench, task, error)
+    read = time.perf_counter() - start
     scoring = Scoring(rows["scores"])
     for (regime, bundle), views in groupby(task.views, key=lambda view: (view.regime, view.bundle)):
         _measure_group(rows, scoring, bench, task.sample, media, regime, bundle, list(views))
     scoring.finish()
+    rows["views"][0]["seconds_prepare"] = rows["views"][0].get("seconds_prepare", 0.0) + read
     return rows
 
 
@@ -85,6 +88,7 @@ def _measure_group(
     """The views that start from one labelled file."""
     readers = bench.suite.read_in(bundle)
     written = readers if bundle != "none" else ()
+    first, begun = len(rows["views"]), time.perf_counter()
     try:
         base = in_regime(media, regime)
         pixels = base.pixels()
@@ -100,6 +104,7 @@ def _measure_group(
         for view in views:
             _add_failed(rows, bench, sample, view, media.mime, error)
         return
+    prepared = time.perf_counter() - begun
     for view in views:
         attack = bench.suite.attacks[view.attack]
         rng = generator_for(bench.suite.seed, media.sha256, repr(attack))
@@ -128,6 +133,7 @@ def _measure_group(
             rows["readings"].append(_read(view, label, attacked, bool(written), expected.get(label)))
         if view.scored:
             scoring.add(view.key, attacked, bench.detectors[regime])
+    rows["views"][first]["seconds_prepare"] = prepared
 
 
 def failed(bench: Bench, task: Task, error: BaseException) -> Rows:
