@@ -227,3 +227,14 @@ def test_super_resolution_keeps_size_and_picture() -> None:
         assert made.size == media.size and psnr(media.pixels(), made.pixels()) > 20
     one = Media.from_pixels(np.full((1, 1, 3), 77, np.uint8))
     assert SuperResolve()(one, rng()).size == (1, 1)
+
+
+# In a run ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_names_the_control_of_each_attack(tools, tiny: Path, tmp_path: Path) -> None:
+    attacks = ["Regenerate(scale=0.5)", "ResizeBack(scale=0.5)", "Denoise(by='dncnn')"]
+    tools.measure(tools.plan(tiny, 8, attacks=attacks), tmp_path / "run")
+    header = tools.records(tmp_path / "run").header
+    assert [row.get("control", "") for row in header["attacks"]] == ["", attacks[1], "", "Noise(sigma=0.06)"]
+    assert header["versions"]["autoencoder washvae"] == vae.named("washvae").version()
