@@ -1,6 +1,6 @@
 PYTHON ?= .venv/bin/python
 
-.PHONY: all lint types test bench label-formats reexport-page detector-costs regeneration results
+.PHONY: all lint types test bench label-formats reexport-page detector-costs statistics regeneration mini results
 
 all: lint types test
 
@@ -32,6 +32,14 @@ PHOTOGRAPHS ?= ../shared/data
 
 regeneration:
 	$(PYTHON) -m tests.benchmarks.regeneration_table results/regeneration.md --data $(PHOTOGRAPHS)
+
+# Twins and edits of datasets/mini from the model in the package; samples.csv pins what came out.
+mini:
+	$(PYTHON) -m bench dataset twins datasets/mini --attack "Regenerate(model='washvae')"
+	$(PYTHON) -m bench dataset check datasets/mini
+
+statistics:
+	$(PYTHON) -m tests.benchmarks.statistics_page results/statistics.md
 
 results:
 	rm -rf results/mini-quick results/mini-labels results/mini-providers

@@ -15,6 +15,8 @@ from attacks.copies import THUMBNAIL, WEB_COPY, ResizeTo
 from attacks.cover import Erase, Pad
 from attacks.denoise import Denoise
 from attacks.diffusion import DiffusionRegenerate
+from attacks.edit import Edit, Patch
+from attacks.explicit import RemoveVisible
 from attacks.geometry import Aspect, Crop, CropArea, Flip, Resize, ResizedCrop
 from attacks.gradient import GradientAttack
 from attacks.metadata import EditField, Forge, Strip
@@ -87,6 +89,9 @@ ATTACKS: tuple[Attack, ...] = (
     Denoise(),
     SuperResolve(),
     Resynthesise(),
+    Edit(),
+    Patch(),
+    RemoveVisible(),
     Strip(),
     EditField(),
     Forge(),

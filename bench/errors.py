@@ -7,6 +7,8 @@ goes on, and the code stands in the records where the value would have been.
 from __future__ import annotations
 
 import difflib
+import errno
+import re
 from collections.abc import Iterable
 from typing import Literal
 
@@ -51,7 +53,7 @@ def coded(error: BaseException) -> CodedError:
     """Any exception as a coded one: known codes stay, the rest become ``E_<Type>`` with the message."""
     if isinstance(error, CodedError):
         return error
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's own, on a card
+    if _out_of_memory(error):
         return CodedError("E_MEMORY", str(error) or "out of memory")
     return CodedError(f"E_{type(error).__name__.upper()}", str(error))
 
@@ -63,3 +65,12 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     near = [folded[n] for n in difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.5)]
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     return UserError(f"unknown {kind} {name!r}.{hint} Available: {', '.join(names) or 'none'}.")
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """Whether memory was refused: to Python, or to a C++ library, which says so in words of its own."""
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return True
+    if type(error).__name__ == "OutOfMemoryError":  # torch's own, on a card
+        return True
+    return bool(re.search(r"bad[_ ]alloc|Insufficient memory|[Ff]ailed to allocate", str(error)))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bench import containers, decode_jxl
-from bench.errors import CodedError
+from bench.errors import CodedError, coded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -212,7 +212,8 @@ def _decode_opencv(data: bytes) -> np.ndarray:
     try:
         pixels: np.ndarray | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
     except cv2.error as error:
-        raise CodedError("E_DECODE", str(error)) from None
+        failure = coded(error)
+        raise failure if failure.code == "E_MEMORY" else CodedError("E_DECODE", str(error)) from None
     if pixels is None:
         raise CodedError("E_DECODE", "the decoder gave no picture")
     return pixels

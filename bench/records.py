@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import UserError
+from bench.shards import UnreadableShardError, read_shards
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
+    import pyarrow as pa
 
 #: Raised when a column changes its meaning or goes; a new column alone does not raise it.
 SCHEMA_VERSION = 1
@@ -24,7 +30,7 @@ SCHEMA_VERSION = 1
 VIEWS: dict[str, str] = {
     "key": "string",  # view_key(): known before the view is made
     "sample": "string",
-    "truth": "string",  # human, ai, ai_edited
+    "truth": "string",  # human, ai, ai_edited: of the file looked at, so an edit changes it
     "source": "string",
     "generator": "string",
     "family": "string",  # everything derived from one original
@@ -45,6 +51,7 @@ VIEWS: dict[str, str] = {
     "sha256": "string",  # of the encoded file, null like bytes
     "psnr": "float64",  # dB against the clean view of equal size, null where sizes differ, inf where equal
     "ssim": "float64",
+    "seconds_prepare": "float64",  # reading, decoding and labelling the file; on the first view that starts from it
     "seconds_attack": "float64",
     "seconds_decode": "float64",
     "seconds_quality": "float64",
@@ -86,8 +93,11 @@ SCORES: dict[str, str] = {
 TRUTHS = ("human", "ai", "ai_edited")
 SPLITS = ("train", "calibration", "test")
 
+#: Columns of seconds, in whichever table.
+SECONDS = ("seconds", *(name for name in VIEWS if name.startswith("seconds")))
+
 #: Columns that say where a record comes from and what it cost; nothing is judged by them, so they are not loaded.
-NOT_JUDGED = ("run", "generator", "sha256", "seconds", "seconds_attack", "seconds_decode", "seconds_quality")
+NOT_JUDGED = ("run", "generator", "sha256", *SECONDS)
 
 TABLES: dict[str, dict[str, str]] = {"readings": READINGS, "scores": SCORES, "views": VIEWS}
 
@@ -102,7 +112,7 @@ def view_key(*parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """A run folder, as the analysis sees it.
 
@@ -110,8 +120,9 @@ class Run:
         folder: where it lies.
         header: ``run.json``.
         views, readings, scores: data frames with the columns above but ``NOT_JUDGED``, texts as categories, ``key``
-            a number instead of the text in the files; ``readings`` and ``scores`` hold only rows whose view was
-            committed. Row order: native first, then the header's order of attacks, then sample and bundle.
+            the row number of the view instead of the text in the files; ``readings`` and ``scores`` hold only rows
+            whose view was committed. Row order: native first, then the header's order of attacks, then sample and
+            bundle.
     """
 
     folder: Path
@@ -136,7 +147,10 @@ def read_header(folder: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise UserError(f"{path} cannot be read as a run header ({error}); run the suite into a new folder") from None
     if version < SCHEMA_VERSION:
-        raise UserError(f"{path} is of schema {version}, older than {SCHEMA_VERSION}; run the suite again to update it")
+        raise UserError(
+            f"{path} is of schema {version}, older than {SCHEMA_VERSION}, and cannot be converted; run the suite again "
+            "into a new folder (--out)"
+        )
     if version > SCHEMA_VERSION:
         raise UserError(f"{path} is of schema {version}, newer than {SCHEMA_VERSION}; upgrade washtest to read it")
     return header
@@ -148,83 +162,136 @@ def shard_files(folder: Path, table: str) -> list[Path]:
     return sorted(p for p in (folder / "records" / table).glob("[!.]*.parquet") if p.name in committed)
 
 
+def shard_name(parts: Sequence[bytes]) -> str:
+    """The name of a shard is the hash of its three files, so that a changed bit anywhere in them shows.
+
+    Args:
+        parts: the content of the files, in the order of ``TABLES``.
+    """
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:16] + ".parquet"
+
+
+def read_shard(folder: Path, name: str, header: dict[str, Any]) -> list[bytes]:
+    """The three files of a shard, in the order of ``TABLES``, checked against the hash that is their name.
+
+    Args:
+        folder: of the run.
+        name: of the shard; names that are no hash, as other writers may choose, are not checked.
+        header: of the run, which says how to make the shard again.
+
+    Raises:
+        UserError: a file that is missing, or a bit that changed.
+    """
+    try:
+        parts = [(folder / "records" / table / name).read_bytes() for table in TABLES]
+    except OSError as error:
+        raise _damaged(folder, name, header, error.strerror or str(error)) from None
+    if re.fullmatch(r"[0-9a-f]{16}\.parquet", name) and shard_name(parts) != name:
+        raise _damaged(folder, name, header, "its files do not match the hash in their name")
+    return parts
+
+
+def _damaged(folder: Path, name: str, header: dict[str, Any], why: object) -> UserError:
+    command = header.get("command") or "washtest run"
+    return UserError(f"shard {name} of {folder} is damaged ({why}); the same run mends it: {command}")
+
+
 def load(folder: Path) -> Run:
     """The records of a run, in an order that does not depend on how many workers or shards made them.
 
     Raises:
         UserError: as ``read_header``, or a shard that cannot be read.
     """
-    import numpy as np
-    import pandas as pd
-
     header = read_header(folder)
-    parts: dict[str, list[pd.DataFrame]] = {table: [] for table in TABLES}
-    seen = 0
     for path in shard_files(folder, "views"):
-        shard = {table: _read_shard(folder / "records" / table / path.name, table) for table in TABLES}
-        # A shard holds its views with everything about them, so the text keys are resolved here and go no further:
-        # a million of them cost more memory than all the other columns.
-        own = pd.Index(shard["views"]["key"])
-        for table in ("readings", "scores"):
-            at = own.get_indexer(pd.Index(shard[table]["key"]))
-            shard[table] = shard[table][at >= 0].assign(key=at[at >= 0] + seen)
-        seen += len(own)
-        for table, frame in shard.items():
-            parts[table].append(frame)
-    views = _joined(parts.pop("views"), VIEWS)
-    attacks = {attack["name"]: i for i, attack in enumerate(header["attacks"])}
-    order = pd.DataFrame(
-        {
-            "regime": -views["regime"].map({"native": 1}).astype(float).fillna(0),
-            "attack": views["attack"].map(attacks).astype(float),
-            "sample": views["sample"].astype(str),
-            "bundle": views["bundle"].astype(str),
-            "key": views["key"].astype(str),
-        }
-    ).sort_values(["regime", "attack", "sample", "bundle", "key"], kind="stable")
-    kept = order.index[~order["key"].duplicated()].to_numpy()
-    rank = np.full(len(views), -1, np.int64)
-    rank[kept] = np.arange(len(kept))
-    views = views.iloc[kept].assign(key=np.arange(len(kept))).reset_index(drop=True)
-    tables = {"views": views}
-    for table, second in (("readings", ["label", "position"]), ("scores", ["detector"])):
-        frame = _joined(parts.pop(table), TABLES[table])
-        frame["key"] = rank[frame["key"].to_numpy(np.int64)]
-        names = frame[second].astype(str).assign(key=frame["key"]).sort_values(["key", *second], kind="stable")
-        names = names[(names["key"] >= 0) & ~names.duplicated()]
-        tables[table] = frame.loc[names.index].reset_index(drop=True)
-    return Run(folder, header, **tables)
-
-
-def _read_shard(path: Path, table: str) -> pd.DataFrame:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    columns = [name for name in TABLES[table] if name not in NOT_JUDGED]
-    texts = [name for name in columns if TABLES[table][name] == "string" and name != "key"]
+        read_shard(folder, path.name, header)
     try:
-        data = pq.read_table(path, columns=columns, read_dictionary=texts, page_checksum_verification=True)
-        frame: pd.DataFrame = data.to_pandas()
-    except (OSError, pa.ArrowException, ValueError, KeyError) as error:  # a damaged footer gives any of them
-        raise UserError(f"{path} cannot be read ({error}); run the suite again to recompute it") from None
-    return frame
+        return Run(folder, header, **_tables(folder, header))
+    except UnreadableShardError as error:
+        raise _damaged(folder, error.name, header, error.why) from None
 
 
-def _joined(parts: list[pd.DataFrame], columns: dict[str, str]) -> pd.DataFrame:
-    """The shards' frames end to end, texts as categories of one common list."""
-    import pandas as pd
-    from pandas.api.types import union_categoricals
+def _tables(folder: Path, header: dict[str, Any]) -> dict[str, pd.DataFrame]:
+    import numpy as np
 
-    names = [name for name in columns if name not in NOT_JUDGED]
-    if not parts:
-        return pd.DataFrame({name: [] for name in names})
-    joined = {}
-    for name in names:
-        values = [part.pop(name) for part in parts]
-        if isinstance(values[0].dtype, pd.CategoricalDtype):
-            # A shard in which a column is all null has a list of no type; give every list the same one.
-            values = [value.cat.set_categories(value.cat.categories.astype("str")) for value in values]
-            joined[name] = pd.Series(union_categoricals(values))
-        else:
-            joined[name] = pd.concat(values, ignore_index=True)
-    return pd.DataFrame(joined)
+    views, keys = _read(folder, "views")
+    own = keys.combine_chunks()
+    attacks = {str(attack["name"]): i for i, attack in enumerate(header["attacks"])}
+    order = _in_place(_place(views, {"regime": {"native": 0}, "attack": attacks, "sample": None, "bundle": None}), own)
+    rank = np.full(len(views), -1, np.int64)
+    rank[order] = np.arange(len(order))
+    tables = {"views": views.iloc[order].reset_index(drop=True)}
+    tables["views"].insert(0, "key", np.arange(len(order)))
+    for table, second in (("readings", ("label", "position")), ("scores", ("detector",))):
+        frame, keys = _read(folder, table)
+        key = _resolved(keys, own, rank)
+        place = _place(frame, dict.fromkeys(second), key)
+        order = np.argsort(place, kind="stable")
+        place, key = place[order], key[order]
+        kept = np.append(True, place[1:] != place[:-1])[: len(place)] & (key >= 0)
+        if not kept.all():
+            order, key = order[kept], key[kept]
+        tables[table] = frame.iloc[order].reset_index(drop=True)
+        tables[table].insert(0, "key", key)
+    return tables
+
+
+def _read(folder: Path, table: str) -> tuple[pd.DataFrame, pa.ChunkedArray]:
+    columns = {name: kind for name, kind in TABLES[table].items() if name not in NOT_JUDGED}
+    return read_shards(shard_files(folder, table), columns, repeated=table != "views")
+
+
+def _place(
+    frame: pd.DataFrame, by: Mapping[str, Mapping[str, int] | None], place: npt.NDArray[np.int64] | int = 0
+) -> npt.NDArray[np.int64]:
+    """One number per row that sorts like these columns of texts, after ``place``, without sorting any row's text.
+
+    Args:
+        frame: the rows.
+        by: column -> place of each text, None for the alphabet; texts without one come after, missing ones last.
+        place: what comes first.
+    """
+    import numpy as np
+
+    for name, given in by.items():
+        words = [str(word) for word in frame[name].cat.categories]
+        known = given if given is not None else {word: i for i, word in enumerate(sorted(words))}
+        last = max(known.values(), default=-1) + 1
+        ranks = np.array([*(known.get(word, last) for word in words), last + (given is None)], np.int64)
+        place = place * (last + 2) + ranks[frame[name].cat.codes.to_numpy()]
+    return np.asarray(place, np.int64)
+
+
+def _resolved(texts: pa.ChunkedArray, own: pa.Array, rank: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The number of each row's view; -1 where it was never committed.
+
+    A view's key stands in each row about it, so it is looked up once per list of distinct keys, not once per row.
+    """
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not len(texts):
+        return np.empty(0, np.int64)
+    lists = pa.chunked_array([chunk.dictionary for chunk in texts.chunks])
+    numbers = np.append(rank, -1)[pc.fill_null(pc.index_in(lists, own), -1).to_numpy()]
+    found = np.empty(len(texts), np.int64)
+    row = entry = 0
+    for chunk in texts.chunks:
+        listed = numbers[entry : entry + len(chunk.dictionary)]
+        found[row : row + len(chunk)] = listed[chunk.indices.to_numpy()]
+        row, entry = row + len(chunk), entry + len(chunk.dictionary)
+    return found
+
+
+def _in_place(place: npt.NDArray[np.int64], own: pa.Array) -> npt.NDArray[np.int64]:
+    """Which views to keep, in the order of their places: each key once, and keys decide between views of one place."""
+    import numpy as np
+
+    order = np.argsort(place, kind="stable")
+    if (place[order[1:]] != place[order[:-1]]).all():
+        return order
+    _, text = np.unique(own.to_numpy(zero_copy_only=False).astype(str), return_inverse=True)
+    order = np.lexsort((text, place))
+    first: npt.NDArray[np.bool_] = np.append(True, text[order[1:]] != text[order[:-1]])
+    return order[first]

@@ -117,6 +117,14 @@ WEIGHTS: tuple[Weights, ...] = (
         ),
     ),
     Weights(
+        # Exported by Carve-Photos; several independent projects pin this digest.
+        "lama", "Apache-2.0", "LaMa (Suvorov et al. 2022), big-lama as exported by Carve/LaMa-ONNX",
+        (
+            File("lama_fp32.onnx", 208044816, "1faef5301d78db7dda502fe59966957ec4b79dd64e16f03ed96913c7a4eb68d6",
+                 _hub("Carve/LaMa-ONNX", "a3ee2fca54baebec351b8fa7786154ffa7555aa6", "lama_fp32.onnx")),
+        ),
+    ),
+    Weights(
         "dncnn-25", "MIT", f"github {'@'.join(_KAIR)}",
         (
             File("dncnn_25.pth", 2224903, "0451a70de9b672ae037270498fbb1c17a1c1c4403785df586ff65df5b858e5b0",

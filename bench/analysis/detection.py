@@ -11,25 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from bench.analysis.frames import (
-    MACRO,
-    POOLED,
-    TRUTHS,
-    Codes,
-    as_rows,
-    attack_frame,
-    codes,
-    detector_names,
-    in_order,
-    ok_values,
-    outcomes,
-    regime_names,
-    scored,
-)
-from bench.analysis.stats import Floats, auc_by_group, auc_interval, average_precision_by_group, interval, mean_interval
+from bench.analysis.cube import ABSTAIN, ERROR, OK, UNAVAILABLE, Cube, cube, ranking, rows_of
+from bench.analysis.frames import MACRO, POOLED, TRUTHS, Codes, as_rows
+from bench.analysis.stats import Bools, Floats, auc_interval, interval, mean_interval, rank_rows
 from bench.analysis.thresholds import thresholds
 from bench.records import Run
 
@@ -47,100 +33,78 @@ COLUMNS = [
 BASELINE = "header"
 
 
-@dataclass(frozen=True)
-class _Detector:
-    """The test rows of one detector as codes, and the grid of cells they fall into.
+@dataclass(frozen=True, eq=False)
+class _Counter:
+    """Counts views per source and truth; source 0 is all of them, named ones are 1.. .
 
-    A cell is ``(regime, attack, source)`` with source 0 = pooled, as one number; ``source`` holds 1.. for named ones.
+    Files of one truth and source lie side by side, so that a count is a sum over a slice.
     """
 
-    shape: tuple[int, int, int]
-    cell: Codes  # of the pooled source
-    source: Codes
-    truth: Codes
-    regime: Codes
-    value: Floats
-    ok: npt.NDArray[np.bool_]
-    status: Codes  # 0 ok, 1 abstain, 2 error, 3 unavailable
+    scores: Cube
 
-    def count(self, which: npt.NDArray[np.bool_]) -> Codes:
-        """How many of these rows fall into each cell, per truth: ``(regimes, attacks, sources, truths)``."""
-        shape = (*self.shape, len(TRUTHS))
-        size = int(np.prod(shape))
-        flat = (self.cell[which] + self.source[which]) * len(TRUTHS) + self.truth[which]
-        counts = np.bincount(flat, minlength=size).reshape(shape)
-        counts[:, :, 0] = counts.sum(axis=2)
+    def count(self, which: Bools) -> Codes:
+        """How many of these views there are: ``(..., files)`` -> ``(..., sources, truths)``."""
+        truth, source = self.scores.truth, self.scores.source + 1
+        counts = np.zeros((*which.shape[:-1], len(self.scores.sources) + 1, len(TRUTHS)), np.int64)
+        if len(truth):
+            starts = np.flatnonzero(np.append(True, (np.diff(truth) != 0) | (np.diff(source) != 0)))
+            counts[..., source[starts], truth[starts]] = np.add.reduceat(which, starts, axis=-1, dtype=np.int64)
+        counts[..., 0, :] = counts.sum(axis=-2)
         return counts
 
-    def ranking(self) -> dict[str, Floats]:
-        """AUC with its interval and AP per cell, ``(regimes, attacks, sources)``; blank for small cells."""
-        size = int(np.prod(self.shape))
-        used = self.ok & (self.truth < 2)
-        cell, source = self.cell[used], self.source[used]
-        group = np.concatenate([cell, cell + source])
-        values, is_ai = np.tile(self.value[used], 2), np.tile(self.truth[used] == 1, 2)
-        # Most sources hold one class only; sorting their scores would be work for nothing.
-        n = np.bincount(2 * group + is_ai, minlength=2 * size).reshape(-1, 2)
-        enough = n.min(axis=1) >= MIN_N
-        kept = enough[group]
-        measured = auc_by_group(group[kept], values[kept], is_ai[kept], size)
-        low, high = auc_interval(*measured)
-        ap = average_precision_by_group(group[kept], values[kept], is_ai[kept], size)
-        columns = {"auc": measured.auc, "auc_low": low, "auc_high": high, "ap": ap}
-        return {name: np.where(enough, column, np.nan).reshape(self.shape) for name, column in columns.items()}
+
+def _ranking(run: Run, scores: Cube) -> dict[str, Floats]:
+    """AUC with its interval and AP, ``(detectors, regimes, attacks, sources)``; blank for small cells."""
+    shape = scores.value.shape[:3]
+    columns = {
+        name: np.full((*shape, len(scores.sources) + 1), np.nan) for name in ("auc", "auc_low", "auc_high", "ap")
+    }
+    for source in range(len(scores.sources) + 1):
+        if source:
+            # Most sources hold one class only and have no ranking.
+            files = np.flatnonzero((scores.source == source - 1) & (scores.truth < 2))
+            n_human = int(np.count_nonzero(scores.truth[files] == 0))
+            if min(n_human, len(files) - n_human) < MIN_N:
+                continue
+            ranked = rank_rows(rows_of(scores.value[..., files]), n_human)
+        else:
+            ranked = ranking(run)
+        enough = np.minimum(ranked.n_human, ranked.n_ai) >= MIN_N
+        low, high = auc_interval(ranked.auc, ranked.variance, ranked.n_human, ranked.n_ai)
+        for name, column in zip(columns, (ranked.auc, low, high, ranked.ap), strict=True):
+            columns[name][..., source] = np.where(enough, column, np.nan).reshape(shape)
+    return columns
 
 
-def detector_errors(run: Run, frozen: pd.DataFrame | None = None) -> pd.DataFrame:
+def detector_errors(run: Run) -> pd.DataFrame:
     """Error rates of every detector at its frozen thresholds, and its AUC, per regime, attack and source.
 
     ``source`` is ``*`` (pooled), ``macro`` (the mean over sources with at least ten files of the class) or a name.
     Thresholds the calibration split cannot support give rows of kind ``refused`` that hold counts and AUC only.
-
-    Args:
-        run: the records.
-        frozen: ``thresholds(run)`` where the caller has it already.
     """
-    rows = scored(run)
-    frozen = thresholds(run, rows) if frozen is None else frozen
-    test = rows[rows["split"].eq("test") & rows["truth"].isin(TRUTHS)]
-    attacks, regimes = attack_frame(run), regime_names(run)
-    sources = in_order(test["source"].unique(), [])
-    detectors = detector_names(run)
-    which = codes(test["detector"], detectors)
-    shape = (len(regimes), len(attacks), len(sources) + 1)
-    regime, attack = codes(test["regime"], regimes), codes(test["attack"], list(attacks["attack"]))
-    everything = {
-        "cell": (regime * shape[1] + attack) * shape[2],
-        "source": codes(test["source"], sources) + 1,
-        "truth": codes(test["truth"], TRUTHS),
-        "regime": regime,
-        "value": test["value"].to_numpy(float),
-        "ok": ok_values(test),
-        "status": outcomes(test),
-    }
-    prepared = {}
-    for i, name in enumerate(detectors):
-        mine = which == i
-        if mine.any():
-            prepared[name] = _Detector(shape=shape, **{key: column[mine] for key, column in everything.items()})
-    rankings = {name: detector.ranking() for name, detector in prepared.items()}
-    baseline = rankings[BASELINE]["auc"] if BASELINE in rankings else np.full(shape, np.nan)
+    scores, frozen = cube(run), thresholds(run)
+    counter, rankings = _Counter(scores), _ranking(run, scores)
+    shape = rankings["auc"].shape[1:]
+    baseline = np.full(shape, np.nan)
+    if BASELINE in scores.detectors:
+        baseline = rankings["auc"][scores.detectors.index(BASELINE)]
     parts = []
-    for i, (name, detector) in enumerate(prepared.items()):
+    for i, name in enumerate(scores.detectors):
         mine = frozen[frozen["detector"].eq(name)]
-        part = _table(detector, mine, rankings[name] | {"header_auc": baseline}, regimes)
+        ranked = {key: values[i] for key, values in rankings.items()} | {"header_auc": baseline}
+        part = _table(counter, i, mine, ranked)
         parts.append(part.assign(detector=name, _detector=i))
     parts = [part for part in parts if len(part)]
     if not parts:
         return _empty()
     table = pd.concat(parts, ignore_index=True)
-    described = attacks.iloc[table["_attack"].to_numpy()].reset_index(drop=True)
+    described = scores.attacks.iloc[table["_attack"].to_numpy()].reset_index(drop=True)
     for column in ("attack", "attack_family", "severity"):
         table[column] = described[column]
-    table["regime"] = np.array(regimes, object)[table["_regime"]]
-    table["source"] = np.array([POOLED, *sources, MACRO], object)[table["_source"]]
+    table["regime"] = np.array(scores.regimes, object)[table["_regime"]]
+    table["source"] = np.array([POOLED, *scores.sources, MACRO], object)[table["_source"]]
     # The macro mean stands right after the pooled row.
-    table["_source"] = np.where(table["_source"].eq(len(sources) + 1), 0.5, table["_source"])
+    table["_source"] = np.where(table["_source"].eq(len(scores.sources) + 1), 0.5, table["_source"])
     table[["fp", "fn"]] = table[["fp", "fn"]].astype("Int64")
     table = table.sort_values(["_detector", "_regime", "_attack", "_source", "_kind"], kind="stable")
     return table[COLUMNS].reset_index(drop=True)
@@ -151,21 +115,22 @@ def _empty() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype=object if name in text else float) for name in COLUMNS})
 
 
-def _table(detector: _Detector, frozen: pd.DataFrame, ranking: dict[str, Floats], regimes: list[str]) -> pd.DataFrame:
+def _table(counter: _Counter, detector: int, frozen: pd.DataFrame, ranking: dict[str, Floats]) -> pd.DataFrame:
     """The rows of one detector: every cell that holds anything, once per threshold of its regime."""
-    by_status = [detector.count(detector.status == i) for i in range(4)]
-    n = by_status[0] + by_status[1] + by_status[2]
-    apart = {"abstain": by_status[1], "error": by_status[2], "unavailable": by_status[3]}
+    value, status = counter.scores.value[detector], counter.scores.status[detector]
+    by_status = [counter.count(status == kind) for kind in (OK, ABSTAIN, ERROR, UNAVAILABLE)]
+    n = by_status[OK] + by_status[ABSTAIN] + by_status[ERROR]
+    apart = {"abstain": by_status[ABSTAIN], "error": by_status[ERROR], "unavailable": by_status[UNAVAILABLE]}
     parts = []
-    for i, regime in enumerate(regimes):
+    for i, regime in enumerate(counter.scores.regimes):
         # (attacks, sources): named sources exist where they have rows; a cell with rows has a pooled and a macro one.
-        filled = (n + by_status[3])[i].sum(axis=2) > 0
+        filled = (n + by_status[UNAVAILABLE])[i].sum(axis=2) > 0
         filled = np.concatenate([filled, filled[:, :1]], axis=1)
         ranked = _with_macro_ranking({name: values[i] for name, values in ranking.items()})
         counts = {name: values[i].sum(axis=2) for name, values in apart.items()}
         for kind, row in enumerate(as_rows(frozen[frozen["regime"].eq(regime)])):
             threshold = float(row["threshold"])
-            flagged = detector.count(detector.ok & (detector.regime == i) & (detector.value > threshold))[i]
+            flagged = counter.count(value[i] > threshold)
             columns, notes = _rates(n[i], flagged, judged=not np.isnan(threshold))
             columns |= {name: np.concatenate([c, c[:, :1]], axis=1) for name, c in counts.items()} | ranked
             part = pd.DataFrame({name: values[filled] for name, values in columns.items()})

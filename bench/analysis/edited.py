@@ -48,7 +48,7 @@ def edited_by_area(run: Run) -> pd.DataFrame:
     leaves ``n``. Cells with fewer than ten files have counts and no rate.
     """
     rows = scored(run, (*SCORED, "edited_area"))
-    frozen = thresholds(run, rows)
+    frozen = thresholds(run)
     rows = rows[rows["split"].eq("test") & rows["truth"].isin(TRUTHS)]
     attacks = attack_frame(run)
     if not rows["truth"].eq("ai_edited").any():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, cast
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar, cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +29,21 @@ CARRIERS = {POOLED: "all", "image/webp": "WebP"}
 SCORED = ("truth", "source", "split", "regime", "attack")
 
 Codes = npt.NDArray[np.int64]
+
+T = TypeVar("T")
+
+
+def per_run(make: Callable[[Run], T]) -> Callable[[Run], T]:
+    """Make it once for each run: several tables start from it, and nobody may change it."""
+    made: WeakKeyDictionary[Run, T] = WeakKeyDictionary()
+
+    @functools.wraps(make)
+    def once(run: Run) -> T:
+        if run not in made:
+            made[run] = make(run)
+        return made[run]
+
+    return once
 
 
 def as_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -66,23 +83,49 @@ def in_order(values: Iterable[Any], first: Sequence[str]) -> list[str]:
     return listed + sorted(present - set(listed))
 
 
+def numbered(values: pd.Series) -> tuple[pd.Index, npt.NDArray[np.integer]]:
+    """The distinct values, and which of them each row holds; -1 where it is missing."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return values.cat.categories, values.cat.codes.to_numpy()
+    found, distinct = pd.factorize(values)
+    return pd.Index(distinct), found
+
+
 def codes(values: pd.Series, names: Sequence[str]) -> Codes:
     """Position of each value in ``names``; -1 where it is not one of them."""
-    # Factorising first looks up each distinct text once instead of once per row.
-    found, distinct = pd.factorize(values)
-    positions = np.append(pd.Index(names).get_indexer(pd.Index(distinct)), -1)
-    return positions[found].astype(np.int64)
+    # Each distinct text is looked up once, not once per row.
+    distinct, found = numbered(values)
+    places: Codes = np.append(pd.Index(names).get_indexer(distinct), -1).astype(np.int64)
+    out: Codes = places[found]
+    return out
 
 
 def groups_of(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[list[tuple[str, ...]], Codes]:
-    """The distinct combinations of these text columns, as they first appear, and which of them each row holds."""
-    names = [tuple(map(str, row)) for row in frame[list(columns)].drop_duplicates().itertuples(index=False)]
-    return names, frame.groupby(list(columns), sort=False, observed=True).ngroup().to_numpy().astype(np.int64)
+    """The distinct combinations of these text columns, and which of them each row holds; -1 where it lacks one."""
+    number: Codes = np.zeros(len(frame), np.int64)
+    words = []
+    for name in columns:
+        distinct, found = numbered(frame[name])
+        # One place more for what is missing, which is sorted out at the end.
+        number = number * (len(distinct) + 1) + np.append(np.arange(len(distinct)), len(distinct))[found]
+        words.append([*map(str, distinct), None])
+    present = np.flatnonzero(np.bincount(number))
+    parts = np.unravel_index(present, [len(listed) for listed in words])
+    rows = zip(*([listed[i] for i in part] for listed, part in zip(words, parts, strict=True)), strict=True)
+    names = [tuple(word for word in row if word is not None) for row in rows]
+    whole = np.array([len(name) == len(words) for name in names], bool)
+    place = np.full(int(present.max(initial=-1)) + 1, -1, np.int64)
+    place[present[whole]] = np.arange(np.count_nonzero(whole))
+    return [name for name, kept in zip(names, whole, strict=True) if kept], place[number]
 
 
 def beside_views(frame: pd.DataFrame, views: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """The rows whose view is among ``views``, with these columns of it beside them instead of its key."""
-    at = pd.Index(views["key"]).get_indexer(pd.Index(frame["key"]))
+    keys = views["key"].to_numpy(np.int64)
+    wanted = frame["key"].to_numpy(np.int64)
+    place = np.full(max(keys.max(initial=-1), wanted.max(initial=-1)) + 1, -1, np.int64)
+    place[keys] = np.arange(len(keys))
+    at = place[wanted]
     kept = np.flatnonzero(at >= 0)
     whole = len(kept) == len(frame)
     joined = (frame if whole else frame.iloc[kept]).drop(columns="key").reset_index(drop=True)
@@ -92,20 +135,30 @@ def beside_views(frame: pd.DataFrame, views: pd.DataFrame, columns: Sequence[str
     return joined
 
 
-def scored_views(run: Run) -> pd.DataFrame:
-    """The views that detectors judge: human files without labels, AI files as a provider would ship them.
+def of_detectors(run: Run, views: pd.DataFrame) -> pd.Series:
+    """Which views detectors judge: human files without labels, others as a provider would ship them.
 
-    AI files carry the first bundle there; views of other bundles belong to the readers of those labels.
+    That is the first bundle; views of other bundles belong to the readers of those labels. A photograph that an attack
+    edited is AI-edited from then on and has no labels still: the other views of its sample tell that it is human work.
+
+    Args:
+        run: all of whose views say which samples are human work.
+        views: of it, those asked about.
     """
-    views, bundles = run.views, run.header.get("bundles") or ["metadata"]
-    wanted = np.where(views["truth"].eq("human"), "none", bundles[0])
-    kept: pd.DataFrame = views[views["bundle"].to_numpy(object) == wanted]
+    bundles = run.header.get("bundles") or ["metadata"]
+    human = views["sample"].isin(run.views["sample"][run.views["truth"].eq("human")].unique())
+    return (views["bundle"].eq("none") & human) | (views["bundle"].eq(bundles[0]) & ~human)
+
+
+def scored_views(run: Run) -> pd.DataFrame:
+    """The views that detectors judge."""
+    kept: pd.DataFrame = run.views[of_detectors(run, run.views)]
     return kept
 
 
 def scored(run: Run, columns: Sequence[str] = SCORED) -> pd.DataFrame:
-    """Every score beside these columns of its view, without views whose labels were not written for the detectors."""
-    # Only what the tables use: copying texts is most of the work here.
+    """Every score that detectors are judged by, beside these columns of its view."""
+    # Only what is used: copying texts is most of the work here.
     return beside_views(run.scores[["key", "detector", "value", "status"]], scored_views(run), columns)
 
 

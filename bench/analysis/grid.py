@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bench.analysis.frames import attack_frame, beside_views, codes, in_order, regime_names
+from bench.analysis.frames import attack_frame, beside_views, codes, groups_of, in_order, numbered, regime_names
 from bench.records import Run
 
 COVERAGE_COLUMNS = [
@@ -15,6 +15,9 @@ FAILURE_COLUMNS = ["sample", "attack", "reader", "code", "detail", "count", "reg
 
 #: More failures than this are summed up by attack, reader and code; the records keep every one.
 MAX_FAILURES = 1000
+
+#: The subject of a view's own row.
+VIEW: tuple[str, ...] = ("view",)
 
 #: How a cell's rows count, in the order of the columns.
 OUTCOMES = ("done", "error", "unavailable", "not_applicable", "abstain")
@@ -51,21 +54,36 @@ def coverage(run: Run) -> pd.DataFrame:
 def _counted(run: Run) -> list[pd.DataFrame]:
     """How often each view, label and detector of the test split ended how, per attack and regime."""
     views = run.views[run.views["split"].eq("test")]
-    readings = beside_views(run.readings, views, ["attack", "regime"])
-    scores = beside_views(run.scores, views, ["attack", "regime"])
+    # Cells by number: counting numbers is quick, and grouping millions of rows by texts is not.
+    cells, cell = groups_of(views, ["attack", "regime"])
+    place = np.full(len(run.views), -1, np.int64)
+    place[views["key"].to_numpy(np.int64)] = cell
     out = []
+    subjects: list[tuple[str, ...]]
     for kind, frame, about, state in (
         ("view", views, [], "status"),
-        ("label", readings, ["label", "position"], "state"),
-        ("detector", scores, ["detector"], "status"),
+        ("label", run.readings, ["label", "position"], "state"),
+        ("detector", run.scores, ["detector"], "status"),
     ):
-        counted = frame.groupby([*about, "attack", "regime", state], sort=False, observed=True).size()
-        counts = counted.reset_index(name="n").astype(dict.fromkeys([*about, "attack", "regime", state], object))
-        subject = counts[about].agg(":".join, axis=1) if about and len(counts) else "view"
-        # A reading's states other than those named are answers; a status is one only when it is ok.
-        answers = ~counts[state].isin(OUTCOMES) if kind == "label" else counts[state].eq("ok")
-        outcome = counts[state].where(counts[state].isin(OUTCOMES), "error").mask(answers, "done")
-        out.append(counts[["attack", "regime", "n"]].assign(kind=kind, subject=subject, outcome=outcome))
+        if len(about) == 1:
+            words, subject = numbered(frame[about[0]])
+            subjects = [(str(word),) for word in words]
+        else:
+            subjects, subject = groups_of(frame, about) if about else ([VIEW], np.zeros(len(frame), np.int8))
+        states, ended = numbered(frame[state])
+        shape = (len(cells), len(subjects), len(states))
+        flat = place[frame["key"].to_numpy(np.int64)]
+        kept = (flat >= 0) & (subject >= 0) & (ended >= 0)
+        flat = (flat * shape[1] + subject) * shape[2] + ended
+        counts = np.bincount(flat if kept.all() else flat[kept], minlength=int(np.prod(shape))).reshape(shape)
+        rows = []
+        for i, j, k in np.argwhere(counts).tolist():
+            # A reading's states other than those named are answers; a status is one only when it is ok.
+            found = str(states[k])
+            answer = found not in OUTCOMES if kind == "label" else found == "ok"
+            outcome = "done" if answer else found if found in OUTCOMES else "error"
+            rows.append((kind, ":".join(subjects[j]), *cells[i], outcome, int(counts[i, j, k])))
+        out.append(pd.DataFrame(rows, columns=["kind", "subject", "attack", "regime", "outcome", "n"]))
     return out
 
 

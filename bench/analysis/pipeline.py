@@ -103,7 +103,7 @@ def _inputs(run_folder: Path) -> Iterator[Path]:
     for table in TABLES:
         yield from shard_files(run_folder, table)
     here = Path(__file__).parent
-    yield from sorted([*here.glob("*.py"), *(here / "templates").iterdir()])
+    yield from sorted([*here.rglob("*.py"), *(here / "templates").iterdir()])
 
 
 def _drop_stale(run_folder: Path, names: Sequence[str]) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from bench.analysis import detection, edited, grid, policy, survival, watermarks
+from bench.analysis import detection, drift, edited, grid, pairs, policy, robustness, subgroups, survival, watermarks
 from bench.analysis.findings_detectors import no_better_than_headers
+from bench.analysis.stats import RESAMPLES
 from bench.analysis.thresholds import thresholds
 from bench.errors import unknown
 from bench.records import Run
@@ -22,6 +23,13 @@ TABLES: dict[str, Callable[[Run], pd.DataFrame]] = {
     "edited_by_area": edited.edited_by_area,
     "policy": policy.policy,
     "thresholds": thresholds,
+    "detector_pairs": pairs.detector_pairs,
+    "attack_effects": pairs.attack_effects,
+    "robustness": robustness.robustness,
+    "subgroup_fpr": subgroups.subgroup_fpr,
+    "worst_view": subgroups.worst_view,
+    "threshold_drift": drift.threshold_drift,
+    "calibration": drift.calibration,
     "coverage": grid.coverage,
     "failures": grid.failures,
 }
@@ -63,6 +71,14 @@ def caption(run: Run, name: str, made: Mapping[str, pd.DataFrame]) -> str:
         "without a verified label declare them, an assumption"
     )
     over["coverage"] = "test split"
+    paired = "test split; at each detector's main threshold; p exact (McNemar) and DeLong's, Holm over the whole table"
+    over["detector_pairs"] = over["attack_effects"] = paired
+    over["robustness"] = over["subgroup_fpr"] = (
+        f"test split; at each detector's main threshold; intervals by {RESAMPLES} bootstrap samples of families"
+    )
+    over["worst_view"] = "families of the test split; at each detector's main threshold"
+    over["threshold_drift"] = "test split; columns named oracle are a bound and not attainable"
+    over["calibration"] = "human and AI files of the test split; detectors that claim probabilities"
     dataset = header.get("dataset", {})
     facts = [
         f"suite {header.get('suite', {}).get('name', '?')}",

@@ -9,9 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from bench.analysis.frames import clean_attacks, detector_names, ok_values, regime_names, scored
+from bench.analysis.frames import (
+    beside_views,
+    clean_attacks,
+    detector_names,
+    of_detectors,
+    ok_values,
+    per_run,
+    regime_names,
+)
 from bench.analysis.stats import interval, threshold_at
 from bench.records import Run
 
@@ -21,25 +30,31 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def thresholds(run: Run, rows: pd.DataFrame | None = None) -> pd.DataFrame:
+@per_run
+def thresholds(run: Run) -> pd.DataFrame:
     """One row per detector, regime and way to set the threshold.
 
     ``threshold_kind`` is ``calibrated``, ``refused`` (the calibration split has too few human files for ``alpha``, the
     note says how many it takes) or ``default`` (the vendor's own, ``alpha`` blank). ``calibration_fpr`` is the rate on
     the calibration files themselves, with its interval.
-
-    Args:
-        run: the records.
-        rows: ``frames.scored(run)`` where the caller has it already.
     """
-    rows = scored(run) if rows is None else rows
-    calibration = rows[
-        rows["split"].eq("calibration") & rows["truth"].eq("human") & rows["attack"].isin(clean_attacks(run))
-    ]
+    views = run.views[of_detectors(run, run.views)]
+    looked = np.zeros(int(run.views["key"].max()) + 1 if len(run.views) else 0, bool)
+    seen = set()
+    for regime in regime_names(run):
+        looked[:] = False
+        looked[views["key"][views["regime"].eq(regime)].to_numpy(np.int64)] = True
+        found = run.scores["detector"][looked[run.scores["key"].to_numpy(np.int64)]]
+        seen |= {(str(name), regime) for name in found.unique()}
+    clean = views["split"].eq("calibration") & views["truth"].eq("human") & views["attack"].isin(clean_attacks(run))
+    views = views[clean]
+    calibration = beside_views(run.scores[["key", "detector", "value", "status"]], views, ["regime"])
     calibration = calibration[ok_values(calibration)]
-    seen = set(rows[["detector", "regime"]].drop_duplicates().itertuples(index=False, name=None))
     defaults = {d["name"]: d.get("default_threshold") for d in run.header.get("detectors", [])}
-    grouped = {key: g["value"].to_numpy(float) for key, g in calibration.groupby(["detector", "regime"], sort=False)}
+    grouped = {
+        (str(detector), str(regime)): g["value"].to_numpy(float)
+        for (detector, regime), g in calibration.groupby(["detector", "regime"], sort=False, observed=True)
+    }
     out: list[dict[str, Any]] = []
     for detector in detector_names(run):
         for regime in regime_names(run):
@@ -113,3 +128,39 @@ def at_threshold(errors: pd.DataFrame, detector: str, choice: Choice) -> pd.Data
     """The rows of a detector at that threshold."""
     rows = errors[errors["detector"].eq(detector) & errors["threshold_kind"].eq(choice.kind)]
     return rows if choice.alpha is None else rows[rows["alpha"].eq(choice.alpha)]
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """The threshold of each detector and regime that comparisons use: that of ``main_threshold``.
+
+    Attributes:
+        value: ``(detectors, regimes)``, NaN where there is none.
+        choice: per detector.
+    """
+
+    value: npt.NDArray[np.float64]
+    choice: list[Choice]
+
+    def columns(self, detector: npt.NDArray[np.int64], regime: npt.NDArray[np.int64]) -> dict[str, np.ndarray]:
+        """The columns of a table that say which threshold was used."""
+        alpha = np.array([np.nan if c.alpha is None else c.alpha for c in self.choice], float)
+        kind = np.array([c.kind for c in self.choice], object)
+        return {
+            "alpha": alpha[detector],
+            "threshold": self.value[detector, regime],
+            "threshold_kind": kind[detector],
+        }
+
+
+@per_run
+def chosen(run: Run) -> Chosen:
+    """The thresholds that comparisons use; made once per run."""
+    frozen, detectors, regimes = thresholds(run), detector_names(run), regime_names(run)
+    choice = [main_threshold(frozen, name) for name in detectors]
+    value = np.full((len(detectors), len(regimes)), np.nan)
+    for i, name in enumerate(detectors):
+        mine = at_threshold(frozen, name, choice[i])
+        for regime, threshold in zip(mine["regime"], mine["threshold"], strict=True):
+            value[i, regimes.index(regime)] = threshold
+    return Chosen(value, choice)

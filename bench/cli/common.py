@@ -1,11 +1,14 @@
-"""What the commands share: near names for mistyped commands, tab-separated or aligned rows, JSON."""
+"""What the commands share: near names for mistyped commands, aligned rows, JSON, what a run ends with."""
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -66,3 +69,59 @@ def worker_count(jobs: int | None) -> int:
         return jobs
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def suite_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The argument and options that say what to run; the command is given ``suite`` and ``dataset`` as objects."""
+
+    @click.argument("suite", default="quick")
+    @click.option(
+        "--dataset", default="mini", metavar="PATH", help="Folder with a samples.csv, or a name. [default: mini]"
+    )
+    @click.option("--seed", type=click.IntRange(0), help="Seed of all chance, instead of the suite's.")
+    @click.option("--attack", "attacks", multiple=True, metavar="X", help="Use these attacks instead of the suite's.")
+    @click.option(
+        "--detector", "detectors", multiple=True, metavar="X", help="Use these detectors instead of the suite's."
+    )
+    @click.option("--bundle", "bundles", multiple=True, metavar="X", help="Write these bundles or labels instead.")
+    @click.option("--regime", "regimes", multiple=True, metavar="X", help="native, canonical; instead of the suite's.")
+    @functools.wraps(command)
+    def with_objects(suite: str, dataset: str, seed: int | None, **others: Any) -> None:
+        from bench.harness.engines.local import pin_threads
+
+        pin_threads()  # before numpy is loaded
+        from bench.harness.plan import adjusted, load_suite
+        from bench.harness.samples import find_dataset, load_dataset
+
+        changes = {name: list(others.pop(name)) or None for name in ("attacks", "detectors", "bundles", "regimes")}
+        chosen = adjusted(load_suite(suite), seed=seed, **changes)
+        command(suite=chosen, dataset=load_dataset(find_dataset(dataset)), **others)
+
+    return with_objects
+
+
+def default_folder(suite: str, dataset: str) -> Path:
+    """Where a run of this suite on this data set lies unless ``--out`` says otherwise."""
+    # Names come out of files that others wrote: they choose no other folder than this.
+    return Path("runs") / re.sub(r"[^\w.-]+", "_", f"{suite}-{dataset}").lstrip(".")
+
+
+def judged(folder: Path, say: Callable[[str], None]) -> int:
+    """Make tables, charts and report of a run, unless they are of these very records already, and name them.
+
+    Returns:
+        The exit code: 1 where some cells failed.
+    """
+    from bench.analysis import pipeline
+
+    if not pipeline.is_current(folder):
+        say("writing tables, charts and report")
+        pipeline.analyse(folder)
+    for kind, name in (("report", "report.html"), ("tables", "tables"), ("charts", "charts")):
+        click.echo(f"{kind}\t{folder / name}")
+    table = folder / "tables" / "failures.csv"
+    with table.open("rb") as file:
+        failures = sum(1 for _ in file) - 1
+    if failures > 0:
+        click.echo(f"{failures} kinds of failure: see {table}", err=True)
+    return 1 if failures > 0 else 0

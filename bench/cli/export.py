@@ -5,35 +5,27 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from bench.cli.common import worker_count
-from bench.cli.runs import progress
+from bench.cli.common import suite_options, worker_count
+from bench.cli.progress import progress_option, progress_reporter, quiet_option
+
+if TYPE_CHECKING:
+    from bench.harness.plan import Suite
+    from bench.harness.samples import Dataset
 
 
 @click.command()
-@click.argument("suite", default="quick")
-@click.option("--dataset", default="mini", metavar="PATH", help="Folder with a samples.csv, or a name. [default: mini]")
+@suite_options
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the files and manifest.csv.")
 @click.option("--jobs", type=click.IntRange(0), help="Worker processes; 0: none. [default: one per processor]")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N samples, spread over truths and sources.")
-@click.option("--seed", type=click.IntRange(0), help="Seed of all chance, instead of the suite's.")
-@click.option("--attack", "attacks", multiple=True, metavar="X", help="Use these attacks instead of the suite's.")
-@click.option("--bundle", "bundles", multiple=True, metavar="X", help="Write these bundles or labels instead.")
-@click.option("--regime", "regimes", multiple=True, metavar="X", help="native, canonical; instead of the suite's.")
-@click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
+@progress_option
+@quiet_option
 def export(
-    suite: str,
-    dataset: str,
-    out: Path,
-    jobs: int | None,
-    limit: int | None,
-    seed: int | None,
-    attacks: tuple[str, ...],
-    bundles: tuple[str, ...],
-    regimes: tuple[str, ...],
-    quiet: bool,
+    suite: Suite, dataset: Dataset, out: Path, jobs: int | None, limit: int | None, progress: str, quiet: bool
 ) -> None:
     """Write the files that detectors see in a SUITE, for one that cannot be called from here.
 
@@ -45,27 +37,18 @@ def export(
       washtest export quick --dataset my/set --out exported
       washtest run quick --dataset my/set --detector header --detector scores.csv
     """
-    from bench.harness.engines.local import LocalEngine, pin_threads
-
-    pin_threads()
     from bench.detectors.plugins.export import MANIFEST, Exporter, write_manifest
-    from bench.harness.plan import adjusted, load_suite, make_plan
+    from bench.harness.engines.local import LocalEngine
+    from bench.harness.plan import make_plan
     from bench.harness.run import command_line, run_plan
-    from bench.harness.samples import find_dataset, load_dataset
 
-    chosen = adjusted(
-        load_suite(suite),
-        attacks=list(attacks) or None,
-        bundles=list(bundles) or None,
-        regimes=list(regimes) or None,
-        seed=seed,
-    )
-    targets = {getattr(attack, "target", None) for attack in chosen.attacks}  # attacks on a detector need it
-    asked = tuple(detector for detector in chosen.detectors if detector.info.name in targets)
-    chosen = replace(chosen, detectors=(*asked, Exporter(out)))
-    plan = make_plan(chosen, load_dataset(find_dataset(dataset)), limit)
+    # Detectors are left out but for those that an attack asks.
+    targets = {getattr(attack, "target", None) for attack in suite.attacks}
+    asked = tuple(detector for detector in suite.detectors if detector.info.name in targets)
+    plan = make_plan(replace(suite, detectors=(*asked, Exporter(out))), dataset, limit)
+    reporter = progress_reporter("none" if quiet else progress)
     try:
-        outcome = run_plan(plan, out / "run", LocalEngine(worker_count(jobs)), progress(quiet), command_line())
+        outcome = run_plan(plan, out / "run", LocalEngine(worker_count(jobs)), reporter, command_line())
     except KeyboardInterrupt:
         click.echo(f"washtest: interrupted; the same command goes on where {out} stopped", err=True)
         sys.exit(130)

@@ -2,49 +2,50 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from bench.cli.common import worker_count
+from bench.cli.common import default_folder, judged, suite_options, worker_count
+from bench.cli.progress import progress_option, progress_reporter, quiet_option
 from bench.errors import unknown
 
 if TYPE_CHECKING:
-    from bench.harness.run import Progress
+    from bench.harness.plan import Suite
+    from bench.harness.samples import Dataset
 
 FORMATS = ("csv", "md", "latex", "html")
 
 
 @click.command()
-@click.argument("suite", default="quick")
-@click.option("--dataset", default="mini", metavar="PATH", help="Folder with a samples.csv, or a name. [default: mini]")
+@suite_options
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder. [default: runs/SUITE-DATASET]")
 @click.option("--jobs", type=click.IntRange(0), help="Worker processes; 0: none. [default: one per processor]")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N samples, spread over truths and sources.")
-@click.option("--seed", type=click.IntRange(0), help="Seed of all chance, instead of the suite's.")
-@click.option("--attack", "attacks", multiple=True, metavar="X", help="Use these attacks instead of the suite's.")
-@click.option("--detector", "detectors", multiple=True, metavar="X", help="Use these detectors instead of the suite's.")
-@click.option("--bundle", "bundles", multiple=True, metavar="X", help="Write these bundles or labels instead.")
-@click.option("--regime", "regimes", multiple=True, metavar="X", help="native, canonical; instead of the suite's.")
+@click.option("--shard", "shard_text", metavar="I/N", help="Measure only part I of N; washtest merge joins them.")
 @click.option(
     "--time-limit", type=click.FloatRange(1), default=600.0, show_default=True, help="Seconds for one sample."
 )
-@click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
+@click.option(
+    "--memory-limit",
+    type=click.FloatRange(0.25),
+    metavar="GIB",
+    help="Address space of each worker. [default: no limit]",
+)
+@progress_option
+@quiet_option
 def run(
-    suite: str,
-    dataset: str,
+    suite: Suite,
+    dataset: Dataset,
     out: Path | None,
     jobs: int | None,
     limit: int | None,
-    seed: int | None,
-    attacks: tuple[str, ...],
-    detectors: tuple[str, ...],
-    bundles: tuple[str, ...],
-    regimes: tuple[str, ...],
+    shard_text: str | None,
     time_limit: float,
+    memory_limit: float | None,
+    progress: str,
     quiet: bool,
 ) -> None:
     """Run a SUITE (quick, standard, or a TOML file): attacks, readings, scores, tables, charts, report.
@@ -57,86 +58,28 @@ def run(
       washtest run standard --dataset my/set --out runs/mine --jobs 8
       washtest run quick --attack 'Jpeg(quality=30)' --attack Blur --limit 40
       washtest run quick --detector declared --detector my_detector.py:score
+      washtest run standard --shard 2/8 --progress jsonl
     """
-    from bench.harness.engines.local import LocalEngine, pin_threads
-
-    pin_threads()
-    from bench.harness.plan import adjusted, load_suite, make_plan
+    from bench.harness.engines.local import LocalEngine
+    from bench.harness.plan import make_plan
     from bench.harness.run import command_line, run_plan
-    from bench.harness.samples import find_dataset, load_dataset
+    from bench.harness.shards import parse_shard
 
-    chosen = adjusted(
-        load_suite(suite),
-        attacks=list(attacks) or None,
-        detectors=list(detectors) or None,
-        bundles=list(bundles) or None,
-        regimes=list(regimes) or None,
-        seed=seed,
-    )
-    plan = make_plan(chosen, load_dataset(find_dataset(dataset)), limit)
-    # Names come out of files that others wrote: they choose no other folder than this.
-    folder = out or Path("runs") / re.sub(r"[^\w.-]+", "_", f"{chosen.name}-{plan.dataset.name}").lstrip(".")
-    engine = LocalEngine(worker_count(jobs), time_limit)
+    shard = parse_shard(shard_text) if shard_text is not None else None
+    plan = make_plan(suite, dataset, limit, shard)
+    folder = out or default_folder(suite.name, dataset.name)
+    if shard and not out:
+        folder = folder.with_name(f"{folder.name}-shard-{shard.index}-of-{shard.of}")
+    engine = LocalEngine(worker_count(jobs), time_limit, int(memory_limit * 2**30) if memory_limit else None)
+    reporter = progress_reporter("none" if quiet else progress)
     try:
-        outcome = run_plan(plan, folder, engine, progress(quiet), command_line())
+        outcome = run_plan(plan, folder, engine, reporter, command_line())
     except KeyboardInterrupt:
         click.echo(f"washtest: interrupted; the same command goes on where {folder} stopped", err=True)
         sys.exit(130)
     for warning in outcome.warnings:
         click.echo(f"warning: {warning}", err=True)
-    _judge(folder, quiet)
-    click.echo(f"report\t{folder / 'report.html'}")
-    click.echo(f"tables\t{folder / 'tables'}")
-    click.echo(f"charts\t{folder / 'charts'}")
-    failures = _count_rows(folder / "tables" / "failures.csv")
-    if failures:
-        click.echo(f"{failures} kinds of failure: see {folder / 'tables' / 'failures.csv'}", err=True)
-        sys.exit(1)
-
-
-def _count_rows(path: Path) -> int:
-    with path.open("rb") as file:
-        return max(0, sum(1 for _ in file) - 1)
-
-
-def progress(quiet: bool) -> Progress:
-    """A bar on standard error with rate, remaining time and the number of errors."""
-    from bench.harness.run import Progress
-
-    if quiet:
-        return Progress(lambda text: None, lambda total, done: None, lambda views, errors: None, lambda: None)
-    from tqdm import tqdm
-
-    bars: list[tqdm[None]] = []
-    counts = {"views": 0, "errors": 0}
-
-    def start(total: int, done: int) -> None:
-        bars.append(
-            tqdm(total=total, initial=done, unit="sample", file=sys.stderr, dynamic_ncols=True, mininterval=0.5)
-        )
-
-    def step(views: int, errors: int) -> None:
-        counts["views"] += views
-        counts["errors"] += errors
-        bars[-1].set_postfix(counts, refresh=False)
-        bars[-1].update()
-
-    def stop() -> None:
-        for bar in bars:
-            bar.close()
-
-    return Progress(lambda text: click.echo(text, err=True), start, step, stop)
-
-
-def _judge(folder: Path, quiet: bool) -> None:
-    """Tables, charts and report, unless they are of these very records already."""
-    from bench.analysis import pipeline
-
-    if pipeline.is_current(folder):
-        return
-    if not quiet:
-        click.echo("writing tables, charts and report", err=True)
-    pipeline.analyse(folder)
+    sys.exit(judged(folder, reporter.message))
 
 
 run_argument = click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))

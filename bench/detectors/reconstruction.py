@@ -56,7 +56,7 @@ class Reconstruction:
         side: side of the centre that is looked at, pixels, 32..2048; smaller pictures are taken whole.
     """
 
-    model: str = vae.VAES[0].name
+    model: str = "washvae"
     side: int = 256
 
     def __post_init__(self) -> None:
@@ -71,12 +71,11 @@ class Reconstruction:
         """Named after its settings where these are not the default, so that two can stand in one run."""
         changed = [f"{value}" for value, usual in ((self.model, type(self).model), (self.side, type(self).side)) if
                    value != usual]  # fmt: skip
-        used = vae.named(self.model).weights
-        pinned = weights.named(used) if used else None
+        used = vae.named(self.model)
         return DetectorInfo(
             "-".join(["reconstruction", *changed]), version="1", reads="pixels",
-            licence=pinned.licence if pinned else "Apache-2.0",
-            weights_sha256=" ".join(file.sha256 for file in pinned.files) if pinned else "",
+            licence=weights.named(used.weights).licence if used.weights else "Apache-2.0",
+            weights_sha256=" ".join(used.digests),
         )  # fmt: skip
 
     def missing(self) -> str:

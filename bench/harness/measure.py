@@ -13,8 +13,9 @@ from itertools import groupby
 from typing import Any
 
 from attacks import Attack
+from attacks.truth import performed, truth_after
 from bench.detectors.base import Detector
-from bench.errors import CodedError, coded, state_of
+from bench.errors import CodedError, NotApplicable, coded, state_of
 from bench.harness.plan import PlannedView, Suite, Task, generator_for
 from bench.harness.quality import psnr, ssim
 from bench.harness.regimes import in_regime
@@ -59,15 +60,18 @@ def claim_for(sample: Sample) -> Claim:
 def measure(bench: Bench, task: Task) -> Rows:
     """All rows of one sample. A failure of any part is rows with its code; it never loses the others."""
     rows: Rows = {"views": [], "readings": [], "scores": []}
+    start = time.perf_counter()
     try:
         media = task.sample.media
         media.pixels()
     except Exception as error:
         return failed(bench, task, error)
+    read = time.perf_counter() - start
     scoring = Scoring(rows["scores"])
     for (regime, bundle), views in groupby(task.views, key=lambda view: (view.regime, view.bundle)):
         _measure_group(rows, scoring, bench, task.sample, media, regime, bundle, list(views))
     scoring.finish()
+    rows["views"][0]["seconds_prepare"] = rows["views"][0].get("seconds_prepare", 0.0) + read
     return rows
 
 
@@ -84,6 +88,7 @@ def _measure_group(
     """The views that start from one labelled file."""
     readers = bench.suite.read_in(bundle)
     written = readers if bundle != "none" else ()
+    first, begun = len(rows["views"]), time.perf_counter()
     try:
         base = in_regime(media, regime)
         pixels = base.pixels()
@@ -99,12 +104,14 @@ def _measure_group(
         for view in views:
             _add_failed(rows, bench, sample, view, media.mime, error)
         return
+    prepared = time.perf_counter() - begun
     for view in views:
         attack = bench.suite.attacks[view.attack]
         rng = generator_for(bench.suite.seed, media.sha256, repr(attack))
         start = time.perf_counter()
         try:
-            attacked = given_targets(attack, bench.detectors[regime])(labelled, rng)
+            truth_after(attack, sample.truth)  # raises where the attack is none for such files
+            attacked, generated = performed(given_targets(attack, bench.detectors[regime]), labelled, rng)
             made = time.perf_counter()
             shown = attacked.pixels()
         except Exception as error:
@@ -115,6 +122,8 @@ def _measure_group(
         row |= {"status": "ok", "mime": attacked.mime, "width": shown.shape[1], "height": shown.shape[0]}
         if attacked.encoded:
             row |= {"bytes": len(attacked.data), "sha256": attacked.sha256}
+        if generated is not None and row["truth"] == "ai_edited":
+            row["edited_area"] = float(generated.mean()) / 255
         if shown.shape == pixels.shape:
             row |= {"psnr": psnr(pixels, shown), "ssim": ssim(pixels, shown)}
         finished = time.perf_counter()
@@ -124,6 +133,7 @@ def _measure_group(
             rows["readings"].append(_read(view, label, attacked, bool(written), expected.get(label)))
         if view.scored:
             scoring.add(view.key, attacked, bench.detectors[regime])
+    rows["views"][first]["seconds_prepare"] = prepared
 
 
 def failed(bench: Bench, task: Task, error: BaseException) -> Rows:
@@ -135,11 +145,15 @@ def failed(bench: Bench, task: Task, error: BaseException) -> Rows:
 
 
 def _view_row(bench: Bench, sample: Sample, view: PlannedView, attack: Attack, mime: str | None) -> dict[str, Any]:
+    try:
+        truth = truth_after(attack, sample.truth)
+    except NotApplicable:
+        truth = sample.truth
     return {
         "key": view.key,
         "run": bench.run,
         "sample": sample.id,
-        "truth": sample.truth,
+        "truth": truth,
         "source": sample.source,
         "generator": sample.generator,
         "family": sample.family,

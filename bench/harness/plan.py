@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from bench.errors import UserError, unknown
 from bench.harness import registry
 from bench.harness.regimes import REGIMES
 from bench.harness.samples import Dataset, Sample, limited
+from bench.harness.shards import Shard
 from bench.labels import BUNDLES
 from bench.labels.base import Label
 from bench.records import view_key
@@ -202,8 +204,9 @@ class Plan:
         suite: with what the command line changed.
         dataset: where the samples come from.
         samples: those chosen, in the data set's order.
-        tasks: one for each calibration and test sample; train samples are only fitted on.
+        tasks: one for each calibration and test sample of the shard; train samples are only fitted on, in each shard.
         versions: of what can change the output; part of every key.
+        shard: the part of the run that this is, or None for all of it.
     """
 
     suite: Suite
@@ -211,6 +214,7 @@ class Plan:
     samples: tuple[Sample, ...]
     tasks: tuple[Task, ...]
     versions: dict[str, str]
+    shard: Shard | None = None
 
     def settings(self) -> dict[str, Any]:
         """What must be equal for two runs to be one: compared when a run is resumed."""
@@ -230,23 +234,28 @@ class Plan:
                 for detector in suite.detectors
             ],
             "versions": self.versions,
-        }
+        } | ({"shard": str(self.shard)} if self.shard else {})
 
     def planned(self) -> list[dict[str, Any]]:
         """How many readings, scores and views each cell of the test split should have."""
-        counts: Counter[tuple[str, str, int, str]] = Counter()
-        for task in self.tasks:
-            for view in task.views if task.sample.split == "test" else ():
-                counts["view", "view", view.attack, view.regime] += 1
-                for label in self.suite.read_in(view.bundle):
-                    counts["label", f"{label.name}:{label.position}", view.attack, view.regime] += 1
-                for detector in self.suite.detectors if view.scored else ():
-                    counts["detector", detector.info.name, view.attack, view.regime] += 1
-        names = [repr(attack) for attack in self.suite.attacks]
-        return [
-            {"kind": kind, "subject": subject, "attack": names[attack], "regime": regime, "n": n}
-            for (kind, subject, attack, regime), n in counts.items()
-        ]
+        return planned_cells(self.suite, (task.sample for task in self.tasks))
+
+
+def planned_cells(suite: Suite, samples: Iterable[Sample]) -> list[dict[str, Any]]:
+    """How many readings, scores and views each cell of the grid has with these samples, those of the test split."""
+    counts: Counter[tuple[str, str, int, str]] = Counter()
+    for truth, n in Counter(sample.truth for sample in samples if sample.split == "test").items():
+        for regime, bundle, attack, scored in views_of(suite, truth, "test"):
+            counts["view", "view", attack, regime] += n
+            for label in suite.read_in(bundle):
+                counts["label", f"{label.name}:{label.position}", attack, regime] += n
+            for detector in suite.detectors if scored else ():
+                counts["detector", detector.info.name, attack, regime] += n
+    names = [repr(attack) for attack in suite.attacks]
+    return [
+        {"kind": kind, "subject": subject, "attack": names[attack], "regime": regime, "n": n}
+        for (kind, subject, attack, regime), n in counts.items()
+    ]
 
 
 def versions() -> dict[str, str]:
@@ -263,11 +272,11 @@ def tool_versions(attack: Attack) -> dict[str, str]:
     return found
 
 
-def make_plan(suite: Suite, dataset: Dataset, limit: int | None = None) -> Plan:
-    """The plan of a suite on a data set.
+def make_plan(suite: Suite, dataset: Dataset, limit: int | None = None, shard: Shard | None = None) -> Plan:
+    """The plan of a suite on a data set, or of one shard of it.
 
     Raises:
-        UserError: nothing to run on.
+        UserError: nothing to run on. A shard may have nothing: the others have it.
     """
     samples = limited(dataset.samples, limit)
     made_of = versions()
@@ -282,32 +291,37 @@ def make_plan(suite: Suite, dataset: Dataset, limit: int | None = None) -> Plan:
         made_of |= found
     tasks = []
     for sample in samples:
-        if sample.split == "train":
+        if sample.split == "train" or (shard and not shard.holds(sample.family)):
             continue
         path = sample.path.relative_to(dataset.folder).as_posix()
         tasks.append(Task(sample, _views(suite, sample, path, names, version_text)))
-    if not any(task.sample.split == "test" for task in tasks):
+    if not any(sample.split == "test" for sample in samples):
         raise UserError(
             f"{dataset.folder} has no sample in the test split ({len(samples)} samples chosen); "
             "add samples, raise --limit or set the split column"
         )
-    return Plan(suite, dataset, samples, tuple(tasks), made_of)
+    return Plan(suite, dataset, samples, tuple(tasks), made_of, shard)
+
+
+def views_of(suite: Suite, truth: str, split: str) -> Iterator[tuple[str, str, int, bool]]:
+    """The views of each sample of a truth and split: regime, bundle, index of the attack, whether it is scored."""
+    bundles = ("none",) if truth == "human" else tuple(bundle.name for bundle in suite.bundles)
+    # The calibration split sets thresholds on clean files; nothing else of it is looked at.
+    attacks = range(len(suite.attacks)) if split == "test" else range(1)
+    for place, bundle in enumerate(bundles if split == "test" else bundles[:1]):
+        for regime in suite.regimes if place == 0 else suite.regimes[:1]:
+            for attack in attacks:
+                yield regime, bundle, attack, place == 0
 
 
 def _views(suite: Suite, sample: Sample, path: str, names: list[str], version_text: str) -> tuple[PlannedView, ...]:
     """Every view of one sample."""
-    bundles = ("none",) if sample.truth == "human" else tuple(bundle.name for bundle in suite.bundles)
-    # The calibration split sets thresholds on clean files; nothing else of it is looked at.
-    attacks = range(len(names)) if sample.split == "test" else range(1)
-    bundles = bundles if sample.split == "test" else bundles[:1]
     what = sample.sha256 or path  # inside the data set: the keys must not change with how its folder is named
     views = []
-    for place, bundle in enumerate(bundles):
-        for regime in suite.regimes if place == 0 else suite.regimes[:1]:
-            for i in attacks:
-                labels = suite.read_in(bundle)
-                key = view_key(sample.id, what, regime, bundle, labels, names[i], suite.seed, version_text)
-                views.append(PlannedView(key, regime, bundle, i, scored=place == 0))
+    for regime, bundle, attack, scored in views_of(suite, sample.truth, sample.split):
+        labels = suite.read_in(bundle)
+        key = view_key(sample.id, what, regime, bundle, labels, names[attack], suite.seed, version_text)
+        views.append(PlannedView(key, regime, bundle, attack, scored))
     return tuple(views)
 
 

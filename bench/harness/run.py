@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import hashlib
 import os
 import platform
 import subprocess
@@ -18,11 +19,11 @@ from bench.errors import CodedError, UserError
 from bench.harness.engines.local import LocalEngine
 from bench.harness.measure import Bench, Rows, failed, measure
 from bench.harness.models import Pretrained, seen_before
-from bench.harness.plan import Plan
+from bench.harness.plan import Plan, planned_cells
 from bench.harness.store import Store
-from bench.harness.training import Fitted, fit_all
+from bench.harness.training import Fitted, fit_all, model_path
 from bench.labels.base import label_kind
-from bench.records import SCHEMA_VERSION, SPLITS, TRUTHS, read_header
+from bench.records import SCHEMA_VERSION, SECONDS, SPLITS, TRUTHS, read_header
 
 
 @dataclass
@@ -74,6 +75,7 @@ def run_plan(plan: Plan, folder: Path, engine: LocalEngine, progress: Progress, 
             old = read_header(folder)
             _check_same(old.get("settings", {}), header["settings"], folder)
             header["run"], header["started"] = old["run"], old["started"]
+            header["counts"] = old.get("counts", {})
             if old.get("finished"):
                 header = old
         outcome = Outcome()
@@ -86,14 +88,20 @@ def run_plan(plan: Plan, folder: Path, engine: LocalEngine, progress: Progress, 
         header["finished"] = None
         store.write_header(header)
         engine.private_descriptors = store.descriptors
+        begun = _processor_seconds()
         fitted = fit_all(plan, folder, engine, progress.message)
-        _describe_detectors(header, plan, fitted)
+        # What was fitted by an earlier start of this run is only loaded, so the parts add up to the whole.
+        _count(header, fit_cpu_seconds=_processor_seconds() - begun)
+        _describe_detectors(header, plan, fitted, folder)
         header["warnings"] += cautions
         store.write_header(header)
         bench = Bench(header["run"], plan.suite, {regime: found.detectors for regime, found in fitted.items()})
-        _measure_all(bench, plan, todo, store, engine, progress, outcome)
+        begun = _processor_seconds()
+        busy = _measure_all(bench, plan, todo, store, engine, progress, outcome)
+        # How the seconds in the records relate to those of processors: on a machine with other work they are longer.
+        _count(header, cpu_seconds=_processor_seconds() - begun, busy_seconds=busy, replaced_workers=engine.crashes)
         header["counts"] |= {"tasks": len(plan.tasks), "views": sum(len(task.views) for task in plan.tasks)}
-        header["counts"]["replaced_workers"] = header["counts"].get("replaced_workers", 0) + engine.crashes
+        store.compact()
         header["finished"] = _now()
         store.write_header(header)  # written last: its "finished" means the records are whole
         outcome.warnings = header["warnings"]
@@ -102,8 +110,10 @@ def run_plan(plan: Plan, folder: Path, engine: LocalEngine, progress: Progress, 
 
 def _measure_all(
     bench: Bench, plan: Plan, todo: list[Any], store: Store, engine: LocalEngine, progress: Progress, outcome: Outcome
-) -> None:
+) -> float:
+    """Measure and commit; returns the seconds that the records say it took, all workers together."""
     progress.start(len(plan.tasks), outcome.skipped)
+    busy = 0.0
     try:
         for index, result in engine.run(functools.partial(measure, bench), todo):
             rows: Rows = failed(bench, todo[index], result) if isinstance(result, CodedError) else result
@@ -111,6 +121,7 @@ def _measure_all(
             outcome.done += 1
             errors = sum(row.get("status", row.get("state")) == "error" for table in rows.values() for row in table)
             outcome.failed_cells += errors
+            busy += sum(row.get(name) or 0.0 for table in rows.values() for row in table for name in SECONDS)
             progress.step(len(rows["views"]), errors)
         store.flush()
     except KeyboardInterrupt:
@@ -118,6 +129,18 @@ def _measure_all(
         raise
     finally:
         progress.stop()
+    return busy
+
+
+def _processor_seconds() -> float:
+    """Of this process and of its workers that have ended, with the programs that they started."""
+    return sum(os.times()[:4])
+
+
+def _count(header: dict[str, Any], **more: float) -> None:
+    """Add to the counts of the header, which go on when a run is resumed."""
+    for name, number in more.items():
+        header["counts"][name] = round(header["counts"].get(name, 0) + number, 3)
 
 
 def check_leaks(plan: Plan) -> None:
@@ -167,11 +190,11 @@ def check_models(plan: Plan) -> list[str]:
 
 
 def _check_same(old: dict[str, Any], new: dict[str, Any], folder: Path) -> None:
-    different = [key for key in new if old.get(key) != new[key]]
+    different = [key for key in {**new, **old} if old.get(key) != new.get(key)]
     if not different:
         return
     first = different[0]
-    shown = f"{_short(old.get(first))} there, {_short(new[first])} now"
+    shown = f"{_short(old.get(first, 'none'))} there, {_short(new.get(first, 'none'))} now"
     raise UserError(
         f"{folder} holds a run with other settings ({', '.join(different)}: {shown}); "
         "choose another --out, or remove that folder"
@@ -188,7 +211,7 @@ def _now() -> str:
 
 
 def _header(plan: Plan, command: str) -> dict[str, Any]:
-    suite, dataset = plan.suite, plan.dataset
+    suite, dataset, shard = plan.suite, plan.dataset, plan.shard
     chosen = {split: dict.fromkeys(TRUTHS, 0) for split in SPLITS}
     sources: dict[str, dict[str, int]] = {}
     for sample in plan.samples:
@@ -225,6 +248,8 @@ def _header(plan: Plan, command: str) -> dict[str, Any]:
         ],
         "detectors": [],
         "planned": plan.planned(),
+        # Any one shard tells what all of them together should have: whoever merges them may lack some.
+        "shard": shard and {"index": shard.index, "of": shard.of, "planned": planned_cells(suite, plan.samples)},
         "settings": plan.settings(),
         "versions": {"python": platform.python_version()} | plan.versions,
         "git": _git(),
@@ -236,7 +261,7 @@ def _header(plan: Plan, command: str) -> dict[str, Any]:
     }
 
 
-def _describe_detectors(header: dict[str, Any], plan: Plan, fitted: dict[str, Fitted]) -> None:
+def _describe_detectors(header: dict[str, Any], plan: Plan, fitted: dict[str, Fitted], folder: Path) -> None:
     problems = list(dict.fromkeys(line for found in fitted.values() for line in found.problems))
     absent = {d.info.name: missing for d in plan.suite.detectors if (missing := getattr(d, "missing", str)())}
     header["warnings"] = problems + [f"{name} cannot run here; {missing}" for name, missing in absent.items()]
@@ -260,6 +285,12 @@ def _describe_detectors(header: dict[str, Any], plan: Plan, fitted: dict[str, Fi
                 "detail": problem,
                 "trained": trained or None,
                 "model": dict(detector.facts) if isinstance(detector, Pretrained) else None,
+                # Runs may be merged only where they scored with the very same model.
+                "models": {
+                    r: hashlib.sha256(path.read_bytes()).hexdigest()
+                    for r in fitted
+                    if (path := model_path(folder, r, info.name)).is_file()
+                },
             }
         )
 

@@ -6,20 +6,26 @@ others. A run that is killed loses the shard in flight and nothing else.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import UserError
 from bench.files import replacing, write_whole, writing
-from bench.records import TABLES, shard_files
+from bench.records import TABLES, shard_files, shard_name
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: A shard is closed after so many views or so many seconds, whichever comes first.
 SHARD_VIEWS, SHARD_SECONDS = 1000, 10.0
+#: A finished run's shards are joined until they hold so many views: opening thousands of files takes longer than
+#: reading what is in them.
+JOINED_VIEWS = 20_000
 
 
 class Store:
@@ -82,9 +88,8 @@ class Store:
                 parts = [path.read_bytes() for path in paths]
             except OSError:
                 parts = []
-            if _shard_name(parts) != name:
-                for path in reversed(paths):  # views first: without them the others do not count
-                    path.unlink(missing_ok=True)
+            if shard_name(parts) != name:
+                self.remove(name)
                 continue
             keys.update(pq.read_table(pa.BufferReader(parts[-1]), columns=["key"])["key"].to_pylist())
         return keys
@@ -103,32 +108,73 @@ class Store:
     def flush(self) -> None:
         """Commit what is buffered."""
         if self._buffer["views"]:
-            parts = [_parquet(columns, self._buffer[table]) for table, columns in TABLES.items()]
-            name = _shard_name(parts)
-            with writing(self.folder):
-                for table, part in zip(TABLES, parts, strict=True):  # in this order: views last
-                    with replacing(self.folder / "records" / table / name) as temporary:
-                        temporary.write_bytes(part)
+            self.commit(parquet_files(self._buffer))
             for rows in self._buffer.values():
                 rows.clear()
         self._opened = time.monotonic()
+
+    def commit(self, parts: Sequence[bytes]) -> str:
+        """Write the three files of a shard, in the order of ``TABLES``; returns its name."""
+        name = shard_name(parts)
+        with writing(self.folder):
+            for table, part in zip(TABLES, parts, strict=True):  # in this order: views last
+                with replacing(self.folder / "records" / table / name) as temporary:
+                    temporary.write_bytes(part)
+        return name
+
+    def remove(self, name: str) -> None:
+        """Take a shard away, views first: without them the others do not count."""
+        for table in reversed(TABLES):
+            (self.folder / "records" / table / name).unlink(missing_ok=True)
+
+    def compact(self) -> None:
+        """Join the shards of a finished run into larger ones.
+
+        The new shard is whole before the old ones go. Killed in between, both stay, and ``load`` takes each row once.
+        """
+        import pyarrow.parquet as pq
+
+        waiting: list[Path] = []
+        views = 0
+        for path in shard_files(self.folder, "views"):
+            n = pq.read_metadata(path).num_rows
+            if waiting and views + n > JOINED_VIEWS:
+                self._join(waiting)
+                waiting, views = [], 0
+            waiting.append(path)
+            views += n
+        self._join(waiting)
+
+    def _join(self, shards: Sequence[Path]) -> None:
+        """One shard instead of these; a single one stays as it is."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if len(shards) < 2:
+            return
+        parts = []
+        for table in TABLES:
+            # Not as a data set, whose threads this process would keep when workers are forked later.
+            tables = [pq.ParquetFile(self.folder / "records" / table / path.name).read() for path in shards]
+            parts.append(_file(pa.concat_tables(tables)))
+        joined = self.commit(parts)
+        for path in shards:
+            if path.name != joined:
+                self.remove(path.name)
 
     def write_header(self, header: dict[str, Any]) -> None:
         """``run.json``, whole or not at all."""
         write_whole(self.folder / "run.json", json.dumps(header, indent=1, ensure_ascii=False) + "\n")
 
 
-def _shard_name(parts: list[bytes]) -> str:
-    """The name of a shard is the hash of its three files, so that a changed bit anywhere in them shows."""
-    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:16] + ".parquet"
+def parquet_files(rows: dict[str, list[dict[str, Any]]]) -> list[bytes]:
+    """The three files of a shard that holds these rows, in the order of ``TABLES``."""
+    return [_parquet(columns, rows[table]) for table, columns in TABLES.items()]
 
 
 def _parquet(columns: dict[str, str], rows: list[dict[str, Any]]) -> bytes:
     """Rows as a Parquet file; columns that a row lacks are null."""
-    import io
-
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     types = {
         "string": pa.string(),
@@ -142,6 +188,14 @@ def _parquet(columns: dict[str, str], rows: list[dict[str, Any]]) -> bytes:
         table = pa.table({name: [row.get(name) for row in rows] for name in columns}, schema=schema)
     except UnicodeEncodeError:  # half a surrogate pair, out of somebody's label or file name
         table = pa.table({name: [_writable(row.get(name)) for row in rows] for name in columns}, schema=schema)
+    return _file(table)
+
+
+def _file(table: pa.Table) -> bytes:
+    import io
+
+    import pyarrow.parquet as pq
+
     out = io.BytesIO()
     pq.write_table(table, out, compression="zstd", write_page_checksum=True)
     return out.getvalue()

@@ -42,6 +42,13 @@ class Vae:
     weights: str
     parts: Callable[[], tuple[tuple[Part, ...], tuple[Part, ...]]]
 
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """SHA-256 of its files: what it computes is decided by them."""
+        if not self.weights:
+            return washvae.digests()
+        return tuple(file.sha256 for file in weights.named(self.weights).files)
+
     def missing(self) -> str:
         """The command that gets what it needs, or ""."""
         return onnx.missing(self.weights)
@@ -131,8 +138,8 @@ def _washvae() -> tuple[tuple[Part, ...], tuple[Part, ...]]:
 
 #: In the order of the docs; each is made when it is first used.
 VAES: tuple[Vae, ...] = (
-    Vae("taef2", 8, taef2.LATENT, "taef2", _taef2),
     Vae("washvae", washvae.DOWNSCALE, washvae.LATENT_CHANNELS, "", _washvae),
+    Vae("taef2", 8, taef2.LATENT, "taef2", _taef2),
 )
 
 

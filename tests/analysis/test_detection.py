@@ -264,7 +264,7 @@ def synthetic_rows(n_rows: int, detectors: int, attacks: int, sources: int) -> r
     )
     views["sample"] = "s" + views["sample"].astype(str)
     number = views["sample"].str[1:].astype(int)
-    views["key"] = [f"{i:032x}" for i in range(len(views))]
+    views["key"] = np.arange(len(views))
     views["truth"] = np.where(number % 2 == 0, "human", "ai")
     views["bundle"] = np.where(number % 2 == 0, "none", "metadata")
     views["source"] = "source" + (number % sources).astype(str)

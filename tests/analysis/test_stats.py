@@ -107,6 +107,16 @@ class TestThreshold:
         with pytest.raises(ValueError, match="numbers"):
             stats.threshold_at([np.nan] * 40, 0.05)
 
+    def test_many_cells_at_once_equal_each_alone(self):
+        rng = np.random.default_rng(2)
+        scores = rng.integers(0, 9, (40, 60)).astype(float)
+        scores[rng.random(scores.shape) < rng.random((40, 1))] = np.nan
+        for alpha in (0.05, 0.1, 0.3):
+            found, n = stats.thresholds_at(scores, alpha)
+            alone = [stats.threshold_at(row[~np.isnan(row)], alpha) for row in scores]
+            np.testing.assert_equal(found, [np.nan if one.t is None else one.t for one in alone])
+            assert n.tolist() == [one.n for one in alone]
+
     @pytest.mark.parametrize("alpha", [0, 1, -0.1])
     def test_a_rate_outside_0_to_1_is_an_error(self, alpha):
         with pytest.raises(ValueError, match=r"alpha must be in \(0, 1\), got"):
@@ -139,29 +149,32 @@ class TestAuc:
         human, ai = rng.normal(0, 1, 17).round(1), rng.normal(1, 2, 23).round(1)
         kernel = (ai[:, None] > human[None]) + 0.5 * (ai[:, None] == human[None])
         expected = kernel.mean(1).var(ddof=1) / 23 + kernel.mean(0).var(ddof=1) / 17
-        cell = stats.auc_by_group([0] * 40, np.concatenate([human, ai]), [False] * 17 + [True] * 23, 1)
+        cell = stats.rank_rows(np.concatenate([human, ai])[None], 17)
         assert cell.variance[0] == pytest.approx(expected)
         assert cell.auc[0] == pytest.approx(kernel.mean())
 
-    def test_many_cells_at_once_equal_each_alone(self):
+    @pytest.mark.parametrize("ties", [True, False])
+    def test_many_cells_at_once_equal_each_alone(self, ties, monkeypatch):
+        monkeypatch.setattr("bench.analysis.stats.ranking.BLOCK", 200)  # several blocks
         rng = np.random.default_rng(4)
-        group, scores, ai = rng.integers(0, 9, 500), rng.integers(0, 20, 500).astype(float), rng.random(500) < 0.4
-        group[group == 7] = 6  # one cell stays empty
-        together = stats.auc_by_group(group, scores, ai, 9)
-        low, high = stats.auc_interval(*together)
-        precision = stats.average_precision_by_group(group, scores, ai, 9)
-        for cell in range(9):
-            mine = group == cell
-            human, made = scores[mine & ~ai], scores[mine & ai]
-            assert (together.auc[cell], low[cell], high[cell]) == pytest.approx(stats.auc(human, made), nan_ok=True)
-            assert precision[cell] == pytest.approx(stats.average_precision(human, made), nan_ok=True)
+        scores = rng.integers(0, 20, (9, 90)).astype(float) if ties else rng.random((9, 90))
+        scores[rng.random(scores.shape) < 0.1] = np.nan
+        scores[7], scores[8, 50:] = np.nan, np.nan  # one cell without scores, one without AI files
+        together = stats.rank_rows(scores, 50)
+        low, high = stats.auc_interval(together.auc, together.variance, together.n_human, together.n_ai)
+        for cell, row in enumerate(scores):
+            human, ai = row[:50][~np.isnan(row[:50])], row[50:][~np.isnan(row[50:])]
+            assert (together.auc[cell], low[cell], high[cell]) == pytest.approx(stats.auc(human, ai), nan_ok=True)
+            assert together.ap[cell] == pytest.approx(stats.average_precision(human, ai), nan_ok=True)
+            assert (together.n_human[cell], together.n_ai[cell]) == (len(human), len(ai))
+        np.testing.assert_allclose((together.influence[:7] ** 2).sum(axis=1), together.variance[:7])
 
     def test_interval_covers_the_truth(self):
         rng = np.random.default_rng(5)
         runs, n = 1500, 40
         scores = rng.normal(0, 1, (runs, 2 * n)) + np.repeat([0, 1.2], n)
-        group, ai = np.repeat(np.arange(runs), 2 * n), np.tile(np.repeat([False, True], n), runs)
-        low, high = stats.auc_interval(*stats.auc_by_group(group, scores.ravel(), ai, runs))
+        found = stats.rank_rows(scores, n)
+        low, high = stats.auc_interval(found.auc, found.variance, found.n_human, found.n_ai)
         truth = 0.8019  # of two unit normals 1.2 apart: Phi(1.2 / sqrt 2)
         assert 0.93 <= ((low <= truth) & (truth <= high)).mean() <= 0.97
 

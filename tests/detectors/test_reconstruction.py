@@ -88,7 +88,7 @@ def test_failures_are_coded() -> None:
     assert (small.value, small.status, small.code) == (None, "error", "E_TOO_SMALL")
     [nan] = Reconstruction(model="failing").score([picture()])
     assert (nan.value, nan.status, nan.code) == (None, "error", "E_NOT_FINITE")
-    with pytest.raises(ValueError, match="model must be one of taef2, rounding, failing, got 'sdxl'"):
+    with pytest.raises(ValueError, match="model must be one of washvae, taef2, rounding, failing, got 'sdxl'"):
         Reconstruction(model="sdxl")
     with pytest.raises(ValueError, match=r"side must be in 32\.\.2048, got 8"):
         Reconstruction(side=8)
@@ -98,8 +98,9 @@ def test_failures_are_coded() -> None:
 def test_name_says_which_model_and_size() -> None:
     assert Reconstruction().info.name == "reconstruction"
     assert Reconstruction(model="rounding", side=128).info.name == "reconstruction-rounding-128"
-    info = Reconstruction().info
-    assert info.licence == "MIT" and len(info.weights_sha256.split()) == 2
+    assert len(Reconstruction().info.weights_sha256.split()) == 2
+    info = Reconstruction(model="taef2").info
+    assert info.name == "reconstruction-taef2" and info.licence == "MIT" and len(info.weights_sha256.split()) == 2
     assert Reconstruction(model="rounding").missing() in ("", "pip install onnxruntime")
 
 

@@ -1,7 +1,9 @@
 """Workers die, hang and raise; what they were given is done all the same, or ends in a code."""
 
+import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -79,6 +81,48 @@ def test_task_that_kills_two_workers_is_coded_and_the_rest_is_done(tmp_path: Pat
     assert found[:1] + found[2:] == [0, 2, 3, 4, 5]
     assert engine.crashes == 2
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_killed_and_stopped_workers_are_noticed_in_time(tmp_path: Path) -> None:
+    found = LocalEngine(2, time_limit=1.0).run(Dying(tmp_path, 1), [1])
+    next(found)
+    died = int(next(tmp_path.iterdir()).name.split("-")[0]) / 1e9
+    assert time.monotonic() - died < 2  # noticed, replaced and done
+    start = time.monotonic()
+    stopped = results(LocalEngine(2, time_limit=0.5), lambda n: n and os.kill(os.getpid(), signal.SIGSTOP), [0, 1, 0])
+    assert time.monotonic() - start < 4
+    assert (stopped[1].code, stopped[0], stopped[2]) == ("E_TIMEOUT", 0, 0)
+
+
+def greedy(kind: str) -> int:
+    size = 40_000
+    if kind == "numpy":
+        return int(np.ones((size, size, 3), np.uint8)[0, 0, 0])
+    if kind == "opencv":
+        return int(cv2.resize(np.ones((8, 8, 3), np.uint8), (size, size))[0, 0, 0])
+    if kind == "python":
+        return len(bytearray(3 * size * size))
+    return 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sets a limit that Linux keeps")
+def test_task_that_wants_more_memory_than_its_worker_may_have_is_coded() -> None:
+    kinds = ["none", "numpy", "none", "opencv", "python", "none"]
+    engine = LocalEngine(1, memory_limit=4 << 30)
+    found = results(engine, greedy, kinds)
+    codes = [one.code if isinstance(one, CodedError) else one for one in found]
+    assert codes == [0, "E_MEMORY", 0, "E_MEMORY", "E_MEMORY", 0]
+    assert engine.crashes == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sets a limit that Linux keeps")
+def test_limit_of_a_worker_is_not_that_of_its_parent() -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    engine = LocalEngine(1, memory_limit=3 << 30)
+    assert results(engine, lambda n: resource.getrlimit(resource.RLIMIT_AS)[0], [1]) == [3 << 30]
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
 
 
 def leaving(number: int) -> int:
@@ -180,3 +224,25 @@ def test_engine_runs_beside_other_threads() -> None:
     finally:
         stop.set()
         thread.join()
+
+
+def _swallows_an_interrupt(task: int) -> int:
+    """As a C library's callback does, in which an exception goes no further."""
+    if task == 1:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    return task
+
+
+def test_interrupt_that_a_library_swallows_still_ends_the_run() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    done = []
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            for index, _ in LocalEngine(0).run(_swallows_an_interrupt, range(3)):
+                done.append(index)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert done == [0]

@@ -129,6 +129,7 @@ def test_lost_shard_is_measured_again_to_the_same_records(
     finished: Path, tiny: Path, tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bench.harness.store.SHARD_VIEWS", 8)
+    monkeypatch.setattr("bench.harness.store.JOINED_VIEWS", 8)
     plan = tools.plan(tiny, **EVERYTHING)
     out = tmp_path / "run"
     tools.measure(plan, out)
@@ -480,7 +481,7 @@ def test_header_of_another_schema_says_what_to_do(tiny: Path, tools, tmp_path: P
     tools.measure(tools.plan(tiny), out)
     header = json.loads((out / "run.json").read_text())
     for version, said in (
-        (0, "run the suite again to update it"),
+        (0, "run the suite again into a new folder"),
         (99, "upgrade washtest to read it"),
         ("x", "cannot be read"),
     ):

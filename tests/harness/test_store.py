@@ -13,7 +13,7 @@ from bench.errors import UserError
 from bench.files import replacing, write_whole, writing
 from bench.harness import store as store_module
 from bench.harness.store import Store
-from bench.records import TABLES, shard_files
+from bench.records import SCHEMA_VERSION, TABLES, load, shard_files
 
 
 def rows(*keys: str) -> dict[str, list[dict]]:
@@ -231,3 +231,38 @@ def test_disk_that_becomes_read_only_is_one_line(small_disk: Path, tiny: Path, t
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     with pytest.raises(UserError, match="cannot be written"):
         tools.measure(tools.plan(tiny), small_disk / "run")
+
+
+def test_shards_of_a_finished_run_are_joined_without_losing_a_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyarrow.parquet as pq
+
+    monkeypatch.setattr(store_module, "JOINED_VIEWS", 5)
+    filled(tmp_path, ("a", "b"), ("c",), ("d", "e"), ("f", "g", "h", "i"), ("j",))
+    with Store(tmp_path) as store:
+        store.compact()
+        sizes = [pq.read_metadata(path).num_rows for path in shard_files(tmp_path, "views")]
+        assert len(sizes) < 5 and max(sizes) <= 5
+    assert done(tmp_path) == set("abcdefghij")
+    for table in TABLES:
+        assert sum(pq.read_metadata(path).num_rows for path in shard_files(tmp_path, table)) == 10
+
+
+def test_killed_between_joining_and_removing_loses_and_doubles_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(tmp_path, ("a", "b"), ("c",))
+    with monkeypatch.context() as patch, Store(tmp_path) as store:
+        patch.setattr(Store, "remove", lambda self, name: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            store.compact()
+    assert len(shard_files(tmp_path, "views")) == 3 and done(tmp_path) == {"a", "b", "c"}
+    header = {"schema_version": SCHEMA_VERSION, "attacks": []}
+    write_whole(tmp_path / "run.json", json.dumps(header))
+    run = load(tmp_path)
+    assert (len(run.views), len(run.readings), len(run.scores)) == (3, 3, 3)
+    with Store(tmp_path) as store:
+        store.compact()
+    again = load(tmp_path)
+    assert again.views.equals(run.views) and again.scores.equals(run.scores)

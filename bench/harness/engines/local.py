@@ -26,6 +26,7 @@ from bench.errors import CodedError, coded
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
+    from types import FrameType
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -57,12 +58,16 @@ class LocalEngine:
     Attributes:
         jobs: worker processes; 0 runs in this process (for profilers and debuggers: nothing is watched then).
         time_limit: seconds that one task may take.
+        memory_limit: bytes of address space that each worker may have, its libraries included, or None; where the
+            system knows such limits. A task that wants more ends in ``E_MEMORY``, or in ``E_CRASH`` where a library
+            does not survive being refused.
         private_descriptors: file descriptors that workers must not keep open (a lock on the run folder).
         crashes: how many workers had to be replaced.
     """
 
     jobs: int
     time_limit: float = 600.0
+    memory_limit: int | None = None
     private_descriptors: tuple[int, ...] = ()
     crashes: int = 0
     _workers: list[_Worker] = field(default_factory=list)
@@ -75,8 +80,12 @@ class LocalEngine:
             tasks: picklable.
         """
         if self.jobs == 0:
-            for index, task in enumerate(tasks):
-                yield index, _attempt(function, task)
+            with _noted_interrupts() as interrupts:
+                for index, task in enumerate(tasks):
+                    result = _attempt(function, task)
+                    if interrupts:  # it fell into a library's callback, where an exception goes no further
+                        raise KeyboardInterrupt
+                    yield index, result
             return
         waiting = deque(range(len(tasks)))
         tries = [0] * len(tasks)
@@ -143,7 +152,8 @@ class LocalEngine:
         inherited = (
             (*self.private_descriptors, ours.fileno(), *(w.pipe.fileno() for w in self._workers)) if fork else ()
         )
-        process = context.Process(target=_work, args=(function, theirs, inherited, os.getpid()), daemon=True)
+        arguments = (function, theirs, inherited, os.getpid(), self.memory_limit)
+        process = context.Process(target=_work, args=arguments, daemon=True)
         with _no_opencv_threads(), warnings.catch_warnings():
             # Python warns of forking while other threads run; ours are idle pools, and workers pin theirs to one.
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -204,6 +214,26 @@ def _exit_reason(exitcode: int | None) -> str:
     return f"exit code {exitcode}"
 
 
+@contextlib.contextmanager
+def _noted_interrupts() -> Iterator[list[int]]:
+    """Every Ctrl-C goes into the list, beside raising ``KeyboardInterrupt`` as it does by default."""
+    noted: list[int] = []
+    usual = signal.getsignal(signal.SIGINT)
+    if usual is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
+        yield noted  # somebody else decides what an interrupt does here
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        noted.append(number)
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, usual)
+
+
 def _attempt(function: Callable[[T], R], task: T) -> R | CodedError:
     try:
         return function(task)
@@ -218,7 +248,20 @@ def _follow(parent: int) -> None:
     os._exit(1)
 
 
-def _work(function: Callable[[Any], Any], pipe: Connection, inherited: tuple[int, ...], parent: int) -> None:
+def _limit_memory(size: int) -> None:
+    """From here on, allocations beyond this address space fail; programs that are started set limits of their own."""
+    try:
+        import resource
+    except ImportError:
+        return  # no such limits on this system
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    with contextlib.suppress(OSError, ValueError):  # macOS refuses, or a lower hard limit is set already
+        resource.setrlimit(resource.RLIMIT_AS, (size, hard))
+
+
+def _work(
+    function: Callable[[Any], Any], pipe: Connection, inherited: tuple[int, ...], parent: int, memory: int | None
+) -> None:
     """A worker's life: a task, a result, until the pipe ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent alone decides
     for descriptor in inherited:
@@ -231,6 +274,8 @@ def _work(function: Callable[[Any], Any], pipe: Connection, inherited: tuple[int
     import cv2
 
     cv2.setNumThreads(1)
+    if memory is not None:
+        _limit_memory(memory)
     while True:
         try:
             task = pipe.recv()

@@ -42,12 +42,27 @@ def decoder() -> bytes:
     return _graph("decoder.onnx")
 
 
+def digests() -> tuple[str, ...]:
+    """SHA-256 that the graphs must have, in the order of ``GRAPHS``.
+
+    Raises:
+        Unavailable: ``E_WEIGHTS_MISSING`` where the installation lacks the list.
+    """
+    try:
+        pinned = json.loads(MEASURED.read_text("utf-8"))["sha256"]
+        return tuple(str(pinned[name]) for name in GRAPHS)
+    except (OSError, ValueError, KeyError) as error:
+        raise Unavailable(
+            "E_WEIGHTS_MISSING", f"washvae's digests cannot be read ({error}); install washtest again"
+        ) from None
+
+
 @functools.lru_cache(maxsize=len(GRAPHS))
 def _graph(name: str) -> bytes:
+    pinned = digests()[GRAPHS.index(name)]
     try:
-        pinned = json.loads(MEASURED.read_text("utf-8"))["sha256"][name]
         graph = (FOLDER / name).read_bytes()
-    except (OSError, ValueError, KeyError) as error:
+    except OSError as error:
         raise Unavailable(
             "E_WEIGHTS_MISSING", f"washvae's {name} cannot be read ({error}); install washtest again"
         ) from None
