@@ -11,6 +11,7 @@ from attacks import ATTACKS
 from attacks.base import Identity
 from attacks.chain import Chain
 from attacks.cover import Erase
+from attacks.denoise import Denoise
 from attacks.geometry import Crop, CropArea, Resize, ResizedCrop
 from attacks.metadata import EditField, Forge
 from attacks.raster import _half
@@ -39,6 +40,7 @@ CHANCE = (
     PoissonNoise(),
     SpeckleNoise(),
     Recapture(),
+    Denoise(),
     Resynthesise(),
     Chain(attacks=(Noise(), Jpeg())),
 )
