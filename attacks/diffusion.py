@@ -8,7 +8,9 @@ the pinned revision, or are said to be missing. ``inpainted`` repaints a part of
 from __future__ import annotations
 
 import functools
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attacks.base import check_choice, check_range, curve
@@ -179,9 +181,11 @@ def versions(model: Model) -> dict[str, str]:
 
 
 def _cached(model: Model) -> bool:
-    from huggingface_hub import try_to_load_from_cache
-
-    return isinstance(try_to_load_from_cache(model.repository, "model_index.json", revision=model.revision), str)
+    """Whether the hub's cache holds this revision; looked up by hand, since importing the hub's package is slow."""
+    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
+    cache = Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
+    folder = cache / f"models--{model.repository.replace('/', '--')}" / "snapshots" / model.revision
+    return (folder / "model_index.json").is_file()
 
 
 @functools.lru_cache(maxsize=1)

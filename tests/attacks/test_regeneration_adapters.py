@@ -209,3 +209,20 @@ def test_a_missing_codec_package_says_what_to_install(monkeypatch, tools) -> Non
     with pytest.raises(ValueError, match=r"quality must be in 1\.\.6"):
         LearnedCodec(model="cheng2020-attn", quality=7)
     assert LearnedCodec(quality=1).severity > LearnedCodec(quality=8).severity == 1
+
+
+def test_model_in_the_hubs_cache_is_found_where_the_hub_puts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = next(iter(diffusion.MODELS.values()))
+    hub = pytest.importorskip("huggingface_hub", reason="huggingface-hub is not installed")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    assert not diffusion._cached(model)
+    folder = tmp_path / f"models--{model.repository.replace('/', '--')}" / "snapshots" / model.revision
+    folder.mkdir(parents=True)
+    (folder / "model_index.json").write_text("{}")
+    assert diffusion._cached(model)
+    found = hub.try_to_load_from_cache(
+        model.repository, "model_index.json", cache_dir=tmp_path, revision=model.revision
+    )
+    assert isinstance(found, str) and Path(found).samefile(folder / "model_index.json")
