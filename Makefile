@@ -1,6 +1,6 @@
 PYTHON ?= .venv/bin/python
 
-.PHONY: all lint types test bench label-formats reexport-page detector-costs statistics results
+.PHONY: all lint types test bench label-formats reexport-page detector-costs statistics dictionary results
 
 all: lint types test
 
@@ -29,6 +29,9 @@ detector-costs:
 
 statistics:
 	$(PYTHON) -m tests.benchmarks.statistics_page results/statistics.md
+
+dictionary:
+	$(PYTHON) -m bench.analysis.dictionary docs/data-dictionary.md
 
 results:
 	rm -rf results/mini-quick results/mini-labels results/mini-providers
