@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis import tables, traffic
+from bench.analysis import run_comparison, side_by_side, tables, traffic
 from bench.errors import UserError
 from bench.files import write_whole
 from bench.records import NOT_JUDGED, SCHEMA_VERSION, TABLES, Run
@@ -30,6 +30,31 @@ ENDS = {"_low": "lower", "_high": "upper"}
 
 #: What a column may be called whose interval's ends are named without that word.
 RATES = ("_rate", "_share", "_fpr", "_fnr", "")
+
+#: Tables that commands make of one run or two: name -> heading, columns, what it holds.
+COMMANDS: dict[str, tuple[str, Sequence[str], str]] = {
+    "traffic": (
+        "washtest policy",
+        traffic.COLUMNS,
+        "What the command prints: expected posts a day, per fallback detector and attack. Ends of intervals join those "
+        "of the rates, so sums and precision are wider than 95 %.",
+    ),
+    "comparison": (
+        "comparison (washtest compare RUN_A RUN_B)",
+        run_comparison.COLUMNS,
+        "Every rate in two runs over the same files, and their difference.",
+    ),
+    "ledger": (
+        "ledger (washtest compare RUN_A RUN_B --out DIR)",
+        run_comparison.LEDGER_COLUMNS,
+        "One row per file, attack and reader or detector whose answer turned.",
+    ),
+    "detectors": (
+        "detectors (washtest compare --detectors A B RUN)",
+        side_by_side.COLUMNS,
+        "Detectors of one run side by side; the table of pairs beside it is `detector_pairs`, over these detectors.",
+    ),
+}
 
 HEAD = """# Data dictionary
 
@@ -72,7 +97,7 @@ def table_columns() -> dict[str, list[str]]:
     }
     nothing = Run(Path(), {"attacks": [{"name": "Identity()", "family": "identity"}]}, **frames)
     made = {name: [str(column) for column in table] for name, table in tables.make(nothing).items()}
-    return made | {"traffic": list(traffic.COLUMNS)}
+    return made | {name: list(columns) for name, (_, columns, _) in COMMANDS.items()}
 
 
 def describe(table: str, columns: Sequence[str]) -> list[Column]:
@@ -153,10 +178,9 @@ def page() -> str:
 
 def _about(table: str) -> tuple[str, str]:
     """The heading of a table's section, and what its maker says of it."""
-    if table == "traffic":
-        text = "What the command prints: expected posts a day, per fallback detector and attack. "
-        text += "Ends of intervals join those of the rates, so sums and precision are wider than 95 %."
-        return "washtest policy", text
+    if table in COMMANDS:
+        heading, _, about = COMMANDS[table]
+        return heading, about
     text = inspect.getdoc(tables.TABLES[table]) or ""
     return table, text.split("\n\nArgs:")[0].replace("``", "`")
 

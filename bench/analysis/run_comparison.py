@@ -28,6 +28,9 @@ LEDGER_COLUMNS = [
     "score_before", "score_after", "threshold_before", "threshold_after",
 ]  # fmt: skip
 
+#: Columns that only detectors, or only labels, fill.
+TEXTS = {"bundle", "threshold_kind", "note"}
+
 #: Measures of which more is better; of the others less is.
 MORE_IS_BETTER = ("auc", "survived", "declares", "detected")
 
@@ -69,14 +72,11 @@ def compare_runs(
         UserError: a name that is not in both runs.
     """
     parts = [*_parts(ground, detectors, labels)]
-    tables, ledgers = [part[0] for part in parts], [part[1] for part in parts]
-    table = pd.concat(tables, ignore_index=True) if tables else _empty(COLUMNS)
+    table = _joined([part[0] for part in parts], COLUMNS)
     table["p_holm"] = holm(table["p"].to_numpy(float))
     counts = ["n", "turned_worse", "turned_better", "unpaired"]
     table[counts] = table[counts].astype("Int64")
-    ledger = pd.concat([_empty(LEDGER_COLUMNS), *ledgers], ignore_index=True)[LEDGER_COLUMNS]
-    texts = {name: "" for name in ("bundle", "threshold_kind", "note")}
-    return Comparison(ground, table.reindex(columns=COLUMNS).fillna(texts), ledger.fillna({"bundle": ""}))
+    return Comparison(ground, table, _joined([part[1] for part in parts], LEDGER_COLUMNS))
 
 
 def _parts(
@@ -88,8 +88,15 @@ def _parts(
         yield compare_label(ground, label)
 
 
-def _empty(columns: Sequence[str]) -> pd.DataFrame:
-    return pd.DataFrame({name: pd.Series(dtype=object) for name in columns})
+def _joined(parts: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+    """One table of these columns; what a part has no column for is blank."""
+    parts = [part for part in parts if len(part)]
+    if not parts:
+        return pd.DataFrame({name: pd.Series(dtype=object) for name in columns})
+    table = pd.concat(parts, ignore_index=True).reindex(columns=columns)
+    for name in TEXTS & set(columns):
+        table[name] = table[name].astype(object).where(table[name].notna(), "")
+    return table
 
 
 def caption(comparison: Comparison) -> str:
