@@ -88,7 +88,7 @@ def _parts(
         yield compare_label(ground, label)
 
 
-def _joined(parts: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+def _joined(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     """One table of these columns; what a part has no column for is blank."""
     parts = [part for part in parts if len(part)]
     if not parts:
