@@ -99,7 +99,7 @@ def to_latex(frame: pd.DataFrame, caption: str = "") -> str:
     lines += [r"\bottomrule", r"\end{tabular}"]
     if caption:
         lines = [r"\begin{table}", r"\centering", rf"\caption{{{_one_line(caption, _LATEX)}}}", *lines, r"\end{table}"]
-    return "\n".join([r"% needs \usepackage{booktabs} and \usepackage[T1]{fontenc}", *lines]) + "\n"
+    return "\n".join([*lines, r"% needs \usepackage{booktabs} and \usepackage[T1]{fontenc}"]) + "\n"
 
 
 def _latex_row(cells: tuple[str, ...]) -> str:

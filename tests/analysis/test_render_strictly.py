@@ -36,7 +36,7 @@ def frame_of(texts: list[str]) -> pd.DataFrame:
 
 def check_latex(source: str, columns: int, rows: int) -> None:
     """Every special is escaped, every row has its cells, and none begins like an argument of what stands before."""
-    comment, begin, top, *lines = source.splitlines()
+    begin, top, *lines, comment = source.splitlines()
     assert comment.startswith("%") and begin == rf"\begin{{tabular}}{{{'l' + 'r' * (columns - 1)}}}"
     assert (top, lines[1], lines[-2:]) == (r"\toprule", r"\midrule", [r"\bottomrule", r"\end{tabular}"])
     body = [lines[0], *lines[2:-2]]
