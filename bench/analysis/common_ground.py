@@ -142,7 +142,7 @@ def _samples(before: Run, after: Run, differences: list[str]) -> npt.NDArray[np.
     changed = [name for name in both if files[0].get(name, "") != files[1].get(name, files[0].get(name, ""))]
     for what, names in (("another truth", other_truth.tolist()), ("other bytes", changed)):
         if names:
-            differences.append(f"{len(names)} samples have {what} after, not compared: {_listed(names)}")
+            differences.append(f"samples with {what} after, not compared: {len(names)} ({_listed(names)})")
     return both[~both.isin([*other_truth, *changed])].to_numpy(object)
 
 

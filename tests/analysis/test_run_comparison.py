@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from made_up_runs import BITS, Spec, chance, detector, people
 
@@ -214,8 +215,23 @@ def test_mismatches_are_explained_in_a_line_each(compared, make_run):
 def test_samples_of_another_truth_are_left_out(compared):
     swapped = [replace(s, truth="ai") if s.id == "h0004" else s for s in BASE.samples]
     found = compared(BASE, replace(BASE, samples=swapped))
-    assert "1 samples have another truth after, not compared: h0004" in found.ground.differences
+    assert "samples with another truth after, not compared: 1 (h0004)" in found.ground.differences
     assert "h0004" not in set(found.ground.samples)
+
+
+def test_files_that_changed_under_their_name_are_left_out(make_run):
+    def with_hashes(name: str, changed: str):
+        run = make_run(BASE, name)
+        for path in (run.folder / "records" / "views").glob("*.parquet"):
+            table = pq.read_table(path)
+            hashes = [f"{sample}{changed if sample == 'h0004' else ''}" for sample in table["sample"].to_pylist()]
+            column = table.schema.get_field_index("sha256")
+            pq.write_table(table.set_column(column, "sha256", [hashes]), path)
+        return run
+
+    ground = common_ground(with_hashes("before", ""), with_hashes("after", "-other"))
+    assert ground.differences == ["samples with other bytes after, not compared: 1 (h0004)"]
+    assert len(ground.samples) == 62
 
 
 def test_runs_without_anything_in_common_are_refused(compared):
