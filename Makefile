@@ -1,6 +1,6 @@
 PYTHON ?= .venv/bin/python
 
-.PHONY: all lint types test bench label-formats reexport-page detector-costs statistics regeneration mini results
+.PHONY: all lint types test bench label-formats reexport-page detector-costs dictionary statistics regeneration mini results
 
 all: lint types test
 
@@ -40,6 +40,9 @@ mini:
 
 statistics:
 	$(PYTHON) -m tests.benchmarks.statistics_page results/statistics.md
+
+dictionary:
+	$(PYTHON) -m bench.analysis.dictionary docs/data-dictionary.md
 
 results:
 	rm -rf results/mini-quick results/mini-labels results/mini-providers

@@ -86,6 +86,8 @@ def caption(run: Run, name: str, made: Mapping[str, pd.DataFrame]) -> str:
         f"seed {header.get('seed', '?')}",
         f"washtest {header.get('washtest', '?')}",
     ]
+    if "regime" in made[name] and "native regime" not in over.get(name, ""):
+        facts.insert(0, f"regimes {' and '.join(header.get('regimes', []))}")
     text = "; ".join([what, *([over[name]] if name in over else []), *facts]) + "."
     doubted = no_better_than_headers(run, made["detector_errors"]) if "detector" in made[name] else []
     if not doubted:
