@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-EN = {
+from bench.analysis.text_charts import CHARTS_EN
+
+EN = CHARTS_EN | {
     # page
     "title": "washtest: {suite} on {dataset}",
     "tagline": "Does the label survive the wash?",
@@ -263,16 +265,6 @@ EN = {
     "js_sort": "Sort by {0}",
     "scroll_table": "table, scrolls sideways",
     "footer": "Made by washtest {version} from the records of this run. The same records give the same page.",
-    "chart_label_survival": "Heat map of label survival by attack and carrier format; the table below holds the same "
-    "numbers.",
-    "chart_watermark_survival": "Heat map of watermarks by attack: bits read back, files detected, false detections; "
-    "the table below holds the same numbers.",
-    "chart_severity": "Error rates of {subject} against attack severity; the tables below hold the same numbers.",
-    "chart_edited_by_area": "How often {subject} flags AI-edited files against their edited area, beside fully AI "
-    "and human files; the tables below hold the same numbers.",
-    "chart_policy": "Shares of AI and of human files that a platform would show as confirmed, declared, suspected or "
-    "unlabelled, per attack; the table below holds the same numbers.",
-    "chart_roc": "ROC curves of {subject} before and after the most damaging attacks.",
 }
 
 LANGUAGES = {"en": EN}
