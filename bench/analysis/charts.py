@@ -12,11 +12,17 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.analysis import style
+from bench.analysis.chart_calibration import calibration_charts
+from bench.analysis.chart_distributions import distribution_charts
 from bench.analysis.chart_edited import edited_charts
 from bench.analysis.chart_matrix import matrix_charts
 from bench.analysis.chart_policy import policy_charts
+from bench.analysis.chart_quality import quality_charts
+from bench.analysis.chart_ranks import rank_charts
 from bench.analysis.chart_roc import roc_charts
 from bench.analysis.chart_severity import severity_charts
+from bench.analysis.chart_slope import slope_charts
+from bench.analysis.chart_subgroups import subgroup_charts
 from bench.analysis.chart_survival import survival_charts
 from bench.analysis.chart_watermarks import watermark_charts
 from bench.errors import unknown
@@ -28,8 +34,14 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "label_survival": ("label_survival",),
     "watermark_survival": ("watermark_survival",),
     "matrix": ("thresholds", "detector_errors", "attack_effects"),
+    "ranks": ("robustness",),
+    "slope": ("detector_errors", "robustness"),
     "severity": ("thresholds", "detector_errors"),
     "roc": ("thresholds", "detector_errors"),
+    "distributions": ("thresholds", "detector_errors"),
+    "quality": ("thresholds", "detector_errors"),
+    "subgroups": ("thresholds", "subgroup_fpr"),
+    "calibration": ("calibration",),
     "edited_by_area": ("thresholds", "edited_by_area"),
     "policy": ("thresholds", "policy"),
 }
@@ -67,8 +79,14 @@ MAKERS: dict[str, tuple[bool, Callable[..., Iterator[tuple[str, Figure]]]]] = {
     "label_survival": (False, survival_charts),
     "watermark_survival": (False, watermark_charts),
     "matrix": (False, matrix_charts),
+    "ranks": (False, rank_charts),
+    "slope": (False, slope_charts),
     "severity": (True, severity_charts),
     "roc": (True, roc_charts),
+    "distributions": (True, distribution_charts),
+    "quality": (True, quality_charts),
+    "subgroups": (True, subgroup_charts),
+    "calibration": (True, calibration_charts),
     "edited_by_area": (True, edited_charts),
     "policy": (True, policy_charts),
 }

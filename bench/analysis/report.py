@@ -32,8 +32,8 @@ from bench.records import Run
 TEMPLATES = Path(__file__).parent / "templates"
 
 #: Kinds of chart that compare detectors, and those that stand in the part of one detector.
-COMPARISONS = ("matrix",)
-ABOUT_ONE = ("severity", "roc", "edited_by_area")
+COMPARISONS = ("ranks", "slope", "matrix")
+ABOUT_ONE = ("severity", "roc", "distributions", "quality", "subgroups", "calibration", "edited_by_area")
 
 
 @dataclass(frozen=True)
