@@ -58,6 +58,15 @@ EN = CHARTS_EN | {
     "AUC {header}, {detector} {auc} on {n_human} human and {n_ai} AI files, unattacked.",
     "guessing": "{detector} is no better than the baseline that sees no pixels ({regime}): AUC {auc} against {header} "
     "on {n_human} human and {n_ai} AI files, unattacked.",
+    "holds_best": "Of {ranked} detectors, {best} holds out best ({regime}): fewest AI files missed, on average over "
+    "attack families and at frozen thresholds, and no other may rank first; next is {second}. {n} families of AI "
+    "files.",
+    "hold_alike": "Which of {ranked} detectors holds out best the data cannot tell ({regime}). Any of these may: "
+    "{names} of AI files missed, on average over attack families and at frozen thresholds. {n} families of AI files.",
+    "subgroup_gap": "{detector} wrongly flags human files of one {kind} more often than of another ({regime}), "
+    "untouched: {gap} points between {between}, of {n_human} human files.",
+    "gap_source": "source",
+    "gap_group": "subgroup",
     "drift": "The threshold of {detector} does not hold on untouched test files ({regime}): set for at most {alpha} % "
     "false positives on {n_calibration} calibration files, it flags {fpr} of {n_human}.",
     "clean_loss": "{label} does not read back from every untouched file: {k} of {n} intact, {rate}.",
