@@ -218,3 +218,10 @@ def test_inlining_keeps_every_colour():
     assert 'fill="#ff0000" stroke-width="0.8" clip-path="url(#x-p)"' in text
     assert 'width="115" height="58"' in text
     assert np.isclose(72 * 1.6, 115, atol=0.5)
+
+
+def test_inlining_writes_glyphs_shortly_and_keeps_only_ids_that_are_used():
+    svg = '<svg width="72pt" height="36pt"><g id="text_1"><path id="F-2c"/>'
+    svg += '<use xlink:href="#F-2c" transform="translate(92.984375 0)"/></g></svg>'
+    text = inline_svg(svg, "x", "t")
+    assert '<g><path id="x-F-2c"/><use href="#x-F-2c" x="92.98"/></g>' in text
