@@ -153,7 +153,7 @@ def draw(run_folder: Path, only: Sequence[str] | None = None, formats: Sequence[
 
     charts.check_names(only, formats)
     run = load(run_folder)
-    made = tables.make(run, charts.NEEDED)
+    made = tables.make(run, charts.needed(only))
     return charts.draw_all(run, made, run_folder / "charts", only, formats)
 
 
