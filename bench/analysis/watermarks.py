@@ -29,6 +29,7 @@ COLUMNS = [
     "watermark", "attack", "attack_family", "severity", "n", "bit_accuracy", "bit_accuracy_low", "bit_accuracy_high",
     "detected_rate", "detected_low", "detected_high", "fpr_nominal", "n_unmarked", "false_detected",
     "false_detected_low", "false_detected_high", "unavailable", "error", "note", "bundle",
+    "control", "control_bit_accuracy", "control_detected_rate",
 ]  # fmt: skip
 
 #: A file is called marked where its p-value is at most this: one unmarked file in a hundred, were its bits fair coins.
@@ -48,7 +49,8 @@ def watermark_survival(run: Run) -> pd.DataFrame:
     means p <= ``fpr_nominal`` (one-sided binomial test against the file's own random message). ``false_detected`` is
     the share of unmarked human files detected under the same attack. Rates leave out ``unavailable`` and formats that
     cannot carry the mark; a reading that failed detects nothing and stays in ``n``, without bits. Cells of fewer than
-    ten files show no rate. Test split, native regime.
+    ten files show no rate. ``control`` is the same detour without the attack's model, where the run has it; what it
+    loses is not the model's doing. Test split, native regime.
     """
     views = run.views[run.views["split"].eq("test") & run.views["regime"].eq("native")]
     used = ["key", "label", "position", "written", "state", "bit_accuracy", "p_value"]
@@ -77,7 +79,20 @@ def watermark_survival(run: Run) -> pd.DataFrame:
     table["bundle"] = np.array([bundle for _, _, bundle in subjects], object)[subject]
     table["fpr_nominal"] = FPR_NOMINAL
     marks, humans = ({name: column[at] for name, column in cells.items()} for cells in (found, beside))
-    return _with_rates(table, marks, humans)[COLUMNS]
+    return _with_controls(run, _with_rates(table, marks, humans))[COLUMNS]
+
+
+def _with_controls(run: Run, table: pd.DataFrame) -> pd.DataFrame:
+    """What each attack's control left of the same watermark, in the same bundle, beside it."""
+    controls = {attack["name"]: attack.get("control", "") for attack in run.header.get("attacks", [])}
+    rows = [tuple(map(str, row)) for row in table[["watermark", "bundle", "attack"]].itertuples(index=False)]
+    places = {row: place for place, row in enumerate(rows)}
+    wanted = [controls.get(attack, "") for _, _, attack in rows]
+    at = np.array([places.get((*row[:2], control), -1) for row, control in zip(rows, wanted, strict=True)], np.int64)
+    table["control"] = np.where(at < 0, "", np.array(wanted, object))
+    for rate in ("bit_accuracy", "detected_rate"):
+        table[f"control_{rate}"] = np.append(table[rate].to_numpy(float), np.nan)[at]
+    return table
 
 
 def _with_rates(table: pd.DataFrame, marks: Cells, humans: Cells) -> pd.DataFrame:

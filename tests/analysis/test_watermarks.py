@@ -16,6 +16,8 @@ DESIGNED = (
     "detected_low, detected_high, fpr_nominal, n_unmarked, false_detected, false_detected_low, false_detected_high"
 ).split(", ")
 
+CONTROLS = ["control", "control_bit_accuracy", "control_detected_rate"]
+
 #: The fewest agreeing bits that are called a detection.
 ENOUGH = next(k for k in range(BITS + 1) if binom.sf(k - 1, BITS, 0.5) <= FPR_NOMINAL)
 
@@ -41,7 +43,7 @@ def row_of(table: pd.DataFrame, **where) -> pd.Series:
 
 def test_columns_are_the_designs_in_its_order(make_run):
     table = watermark_survival(make_run(marked(people(2, 4))))
-    assert list(table.columns) == [*DESIGNED, "unavailable", "error", "note", "bundle"]
+    assert list(table.columns) == [*DESIGNED, "unavailable", "error", "note", "bundle", *CONTROLS]
     assert set(table["fpr_nominal"]) == {0.01}
 
 
@@ -154,3 +156,17 @@ def test_without_watermarks_the_table_is_empty_and_whole(make_run, more):
     table = watermark_survival(make_run(marked(samples, **more)))
     assert list(table.columns)[: len(DESIGNED)] == DESIGNED
     assert len(table) == 0
+
+
+def test_what_the_control_left_stands_beside_an_attack(make_run):
+    attack, control = ATTACKS[1][0], ATTACKS[2][0]
+    left = {attack: 16, control: 31}
+    run = make_run(marked(people(12, 12), lambda label, sample, name: left.get(name, BITS)))
+    run.header["attacks"] = [a | {"control": control} if a["name"] == attack else a for a in run.header["attacks"]]
+    table = watermark_survival(run)
+    row = row_of(table, attack=attack)
+    assert (row["control"], row["bit_accuracy"], row["control_bit_accuracy"]) == (control, 16 / BITS, 31 / BITS)
+    assert row["control_detected_rate"] == row_of(table, attack=control)["detected_rate"] == 1
+    assert row_of(table, attack=control)["control"] == "" and np.isnan(row_of(table)["control_bit_accuracy"])
+    run.header["attacks"][1]["control"] = "Missing()"
+    assert row_of(watermark_survival(run), attack=attack)["control"] == ""
