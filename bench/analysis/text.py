@@ -56,6 +56,8 @@ EN = {
     "AUC {header}, {detector} {auc} on {n_human} human and {n_ai} AI files, unattacked.",
     "guessing": "{detector} is no better than the baseline that sees no pixels ({regime}): AUC {auc} against {header} "
     "on {n_human} human and {n_ai} AI files, unattacked.",
+    "no_baseline": "The run has no header baseline, so nothing says how far file formats alone would get: add "
+    "--detector header.",
     "drift": "The threshold of {detector} does not hold on untouched test files ({regime}): set for at most {alpha} % "
     "false positives on {n_calibration} calibration files, it flags {fpr} of {n_human}.",
     "clean_loss": "{label} does not read back from every untouched file: {k} of {n} intact, {rate}.",

@@ -110,12 +110,24 @@ def test_the_caption_of_a_detectors_table_names_those_the_header_baseline_matche
     errors = made["detector_errors"].query("source == '*' and attack == 'Identity()' and detector == 'd'")
     auc, header = errors[errors["regime"].eq("native")][["auc", "header_auc"]].iloc[0]
     said = f"does about as well as d (native, AUC {auc:.2f} against {header:.2f})."
-    for name in ("detector_errors", "edited_by_area", "policy", "thresholds"):
+    for name in ("detector_errors", "detector_pairs", "edited_by_area", "policy", "thresholds"):
         assert tables.caption(run, name, made).endswith(said)
     assert "Caution" not in tables.caption(run, "label_survival", made)
     for form in ("md", "latex", "html"):
         assert "a baseline that sees no pixels" in render_tables(run.folder, form, ["policy"])["policy"]
     assert list(render_tables(run.folder, "md", ["policy"])) == ["policy"]
+
+
+def test_the_caption_says_where_no_baseline_was_run(make_run):
+    def said(*entries) -> str:
+        run = make_run(Spec(people(12, 12, calibration=20), detectors=entries))
+        return tables.caption(run, "detector_errors", tables.make(run))
+
+    label, baseline = detector("declared", reads="file"), detector("header", reads="file")
+    assert said(label, detector("d")).endswith("no baseline that sees no pixels stands beside them; "
+                                               "add --detector header for one.")  # fmt: skip
+    assert "stands beside" not in said(baseline, detector("d"))
+    assert "Caution" not in said(label)
 
 
 def test_an_unknown_table_says_what_there_is(make_run):
