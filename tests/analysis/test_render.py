@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -116,6 +117,19 @@ def test_the_caption_of_a_detectors_table_names_those_the_header_baseline_matche
     for form in ("md", "latex", "html"):
         assert "a baseline that sees no pixels" in render_tables(run.folder, form, ["policy"])["policy"]
     assert list(render_tables(run.folder, "md", ["policy"])) == ["policy"]
+
+
+def test_thresholds_are_written_in_full(make_run):
+    """One that is rounded down would flag the very score that it was set on."""
+    samples = people(24, 24, calibration=20)
+    run = make_run(Spec(samples, detectors=[detector("d")], score=lambda n, s, a, r: chance(s.id).random()))
+    for name, column in (("thresholds", "threshold"), ("threshold_drift", "oracle_threshold")):
+        made = tables.make(run, [name])[name]
+        written = [row[column] for row in csv.DictReader(io.StringIO(to_csv(made)))]
+        assert any(written)
+        assert [float(text) for text in written if text] == made[column].dropna().to_list()
+    frame = pd.DataFrame({"threshold": [1.0, np.nan, 1e-7, np.inf], "fpr": [1 / 3] * 4})
+    assert to_csv(frame) == "threshold,fpr\n1,0.333333\n,0.333333\n1e-07,0.333333\ninf,0.333333\n"
 
 
 def test_the_caption_says_where_no_baseline_was_run(make_run):
