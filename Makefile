@@ -1,6 +1,6 @@
 PYTHON ?= .venv/bin/python
 
-.PHONY: all lint types test bench label-formats reexport-page detector-costs statistics results
+.PHONY: all lint types test bench label-formats reexport-page detector-costs dictionary statistics regeneration mini results
 
 all: lint types test
 
@@ -27,8 +27,22 @@ reexport-page:
 detector-costs:
 	$(PYTHON) -m tests.benchmarks.detector_costs results/detector-costs.md
 
+# Any data set with photographs of 512 pixels a side.
+PHOTOGRAPHS ?= ../shared/data
+
+regeneration:
+	$(PYTHON) -m tests.benchmarks.regeneration_table results/regeneration.md --data $(PHOTOGRAPHS)
+
+# Twins and edits of datasets/mini from the model in the package; samples.csv pins what came out.
+mini:
+	$(PYTHON) -m bench dataset twins datasets/mini --attack "Regenerate(model='washvae')"
+	$(PYTHON) -m bench dataset check datasets/mini
+
 statistics:
 	$(PYTHON) -m tests.benchmarks.statistics_page results/statistics.md
+
+dictionary:
+	$(PYTHON) -m bench.analysis.dictionary docs/data-dictionary.md
 
 results:
 	rm -rf results/mini-quick results/mini-labels results/mini-providers

@@ -8,9 +8,15 @@ from attacks.adversarial import BoundaryAttack, SquareAttack
 from attacks.base import Attack, Identity
 from attacks.browser import BrowserScreenshot
 from attacks.chain import Chain
+from attacks.codec import LearnedCodec
 from attacks.colour import Brightness, Contrast, Gamma, Greyscale, Hue, Palette, Saturation
+from attacks.controls import ResizeBack
 from attacks.copies import THUMBNAIL, WEB_COPY, ResizeTo
 from attacks.cover import Erase, Pad
+from attacks.denoise import Denoise
+from attacks.diffusion import DiffusionRegenerate
+from attacks.edit import Edit, Patch
+from attacks.explicit import RemoveVisible
 from attacks.geometry import Aspect, Crop, CropArea, Flip, Resize, ResizedCrop
 from attacks.gradient import GradientAttack
 from attacks.metadata import EditField, Forge, Strip
@@ -22,9 +28,11 @@ from attacks.recompress_modern import Avif, Heic, JpegXl
 from attacks.recompress_palette import Gif, PngPalette
 from attacks.reexport import OpenCVSave, PillowSave
 from attacks.reexport_tools import ReExport
-from attacks.regenerate import Resynthesise
+from attacks.regenerate import Regenerate, Rinse
+from attacks.resynthesise import Resynthesise
 from attacks.screenshot import Screenshot
 from attacks.tone import Blur, BoxBlur, Median, Noise, PillowBlur, PoissonNoise, Sharpen, SpeckleNoise
+from attacks.upscale import SuperResolve
 from attacks.warp import Perspective, Rotate
 
 ATTACKS: tuple[Attack, ...] = (
@@ -73,7 +81,17 @@ ATTACKS: tuple[Attack, ...] = (
     Screenshot(),
     BrowserScreenshot(),
     Recapture(),
+    ResizeBack(),
+    Regenerate(),
+    Rinse(),
+    DiffusionRegenerate(),
+    LearnedCodec(),
+    Denoise(),
+    SuperResolve(),
     Resynthesise(),
+    Edit(),
+    Patch(),
+    RemoveVisible(),
     Strip(),
     EditField(),
     Forge(),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from attacks.base import Attack
+from attacks.truth import performed, truth_after
 from bench.media import Media
 from bench.settings import settings
 
@@ -44,8 +45,20 @@ class Chain:
         bound = (step.bind(detectors) if hasattr(step, "bind") else step for step in self.attacks)
         return Chain(tuple(bound))
 
+    def truth_after(self, truth: str) -> str:
+        """What its steps, one after the other, make of a file of this truth."""
+        for attack in self.attacks:
+            truth = truth_after(attack, truth)
+        return truth
+
     def __call__(self, media: Media, rng: np.random.Generator) -> Media:
         """The file after the last step."""
+        return self.with_mask(media, rng)[0]
+
+    def with_mask(self, media: Media, rng: np.random.Generator) -> tuple[Media, np.ndarray | None]:
+        """The file after the last step, and the mask of the step that edited it, None where none did."""
+        mask = None
         for attack in self.attacks:
-            media = attack(media, rng)
-        return media
+            media, made = performed(attack, media, rng)
+            mask = mask if made is None else made
+        return media, mask

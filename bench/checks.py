@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from attacks import Attack
+from attacks.truth import performed, truth_after
 from bench import containers
 from bench.check_pictures import FORMATS, encoded, photograph, picture
 from bench.detectors.base import Detector, Score, Trainable, ask
@@ -29,6 +30,7 @@ from bench.harness import registry
 from bench.harness.quality import psnr
 from bench.labels.base import AI_SOURCE_TYPES, Claim, Label, Reading, graded, label_kind, touches_pixels
 from bench.media import Media
+from bench.records import TRUTHS
 
 #: A watermark that changes the picture by more than this (PSNR, dB) would be seen; a visible mark covers a corner only.
 LEAST_PSNR = {"watermark": 30.0, "visible": 20.0}
@@ -152,6 +154,19 @@ def check_odd_sizes_are_defined(attack: Attack) -> None:
             assert min(attack(picture(*size), _rng()).size) >= 1
 
 
+def check_says_what_becomes_of_the_truth(attack: Attack) -> None:
+    """What it makes of each truth is a truth; one that changes it gives a mask beside the file that a call gives."""
+    for truth in TRUTHS:
+        with contextlib.suppress(NotApplicable):
+            after = truth_after(attack, truth)
+            assert after in TRUTHS, f"{attack!r} makes {truth} {after}, not one of {', '.join(TRUTHS)}"
+            if after != truth:
+                made, mask = performed(attack, photograph(), _rng())
+                assert mask is not None, f"{attack!r} makes {truth} {after} and gives no mask: it needs with_mask"
+                assert mask.shape == photograph().pixels().shape[:2], f"{attack!r}: a mask of {mask.shape}"
+                assert made.data == attack(photograph(), _rng()).data, f"{attack!r}: a call gives another file"
+
+
 def _results(attack: Attack) -> Iterator[tuple[str, Media]]:
     """What it makes of each format; nothing where it does not take it, or lacks a tool here and says which."""
     for mime in FORMATS:
@@ -171,6 +186,7 @@ ATTACK_CHECKS: tuple[Callable[[Any], None], ...] = (
     check_leaves_its_input_alone,
     check_gives_a_readable_file,
     check_odd_sizes_are_defined,
+    check_says_what_becomes_of_the_truth,
 )
 
 

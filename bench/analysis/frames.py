@@ -138,10 +138,15 @@ def beside_views(frame: pd.DataFrame, views: pd.DataFrame, columns: Sequence[str
 def of_detectors(run: Run, views: pd.DataFrame) -> pd.Series:
     """Which views detectors judge: human files without labels, others as a provider would ship them.
 
-    That is the first bundle; views of other bundles belong to the readers of those labels.
+    That is the first bundle; views of other bundles belong to the readers of those labels. A photograph that an attack
+    edited is AI-edited from then on and has no labels still: the other views of its sample tell that it is human work.
+
+    Args:
+        run: all of whose views say which samples are human work.
+        views: of it, those asked about.
     """
     bundles = run.header.get("bundles") or ["metadata"]
-    human = views["truth"].eq("human")
+    human = views["sample"].isin(run.views["sample"][run.views["truth"].eq("human")].unique())
     return (views["bundle"].eq("none") & human) | (views["bundle"].eq(bundles[0]) & ~human)
 
 

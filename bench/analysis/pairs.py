@@ -24,6 +24,7 @@ from bench.analysis.stats import (
     Ranked,
     auc_difference,
     clustered_variance,
+    effective_pairs,
     holm,
     mcnemar,
     rank_rows,
@@ -53,8 +54,8 @@ Columns = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
-class _Side:
-    """One side of a comparison: cells over the same files."""
+class Side:
+    """One side of a comparison: cells over the same files, of which the human ones come first, then the AI ones."""
 
     flagged: Bools  # (cells, files)
     status: np.ndarray  # (cells, files)
@@ -64,41 +65,53 @@ class _Side:
 
 
 @dataclass(frozen=True, eq=False)
-class _Files:
-    """The files of a run as comparisons need them."""
+class Files:
+    """The files that comparisons are over: where those of each truth are, and which belong together."""
 
     human: slice
     ai: slice
-    families: dict[str, Families]
+    families: dict[str, Families]  # of the human files, the AI files, and both
 
 
 @per_run
-def _files(run: Run) -> _Files:
+def _files(run: Run) -> Files:
     scores = cube(run)
     parts = {"human": scores.files("human"), "ai": scores.files("ai"), "both": scores.ranked_files}
-    return _Files(parts["human"], parts["ai"], {name: scores.families(part) for name, part in parts.items()})
+    return Files(parts["human"], parts["ai"], {name: scores.families(part) for name, part in parts.items()})
 
 
-def _verdicts(a: _Side, b: _Side, files: _Files, truth: str) -> Columns:
-    """The four outcomes of two verdicts on the files of one truth, with p; right means flagged only if AI."""
-    part = files.human if truth == "human" else files.ai
-    both = (a.status[:, part] <= ERROR) & (b.status[:, part] <= ERROR) & (a.decides & b.decides)[:, None]
-    right_a, right_b = (x.flagged[:, part] == (truth == "ai") for x in (a, b))
+def flips(right_a: Bools, right_b: Bools, both: Bools, families: Families) -> Columns:
+    """The four outcomes of two yes-or-no answers about the same files, with p, one entry per cell.
+
+    Args:
+        right_a: one answer, ``(cells, files)``.
+        right_b: the other.
+        both: files that have both.
+        families: of the files.
+    """
     right = right_a & right_b & both
     only_a, only_b = right_a & ~right_b & both, right_b & ~right_a & both
-    counts = [np.count_nonzero(which, axis=1) for which in (both, right, only_a, only_b)]
-    n, n_right, n_a, n_b = counts
-    families = files.families[truth]
+    n, n_right, n_a, n_b = (np.count_nonzero(which, axis=1) for which in (both, right, only_a, only_b))
+    effective = n.astype(float)
     if families.single:
         p = mcnemar(n_a, n_b)
     else:
         net = families.sums(only_a.astype(np.int32) - only_b.astype(np.int32))
         p = mcnemar(np.count_nonzero(net > 0, axis=1), np.count_nonzero(net < 0, axis=1))
+        effective = effective_pairs(net, families.sums(both), n_a + n_b)
     out = {"n": n, "both_right": n_right, "only_a": n_a, "only_b": n_b, "both_wrong": n - n_right - n_a - n_b}
-    return out | {"p": np.where(n >= MIN_N, p, np.nan)}
+    return out | {"p": np.where(n >= MIN_N, p, np.nan), "effective": effective}
 
 
-def _areas(a: _Side, b: _Side, files: _Files) -> Columns:
+def _verdicts(a: Side, b: Side, files: Files, truth: str) -> Columns:
+    """``flips`` of two verdicts on the files of one truth; right means flagged only if AI."""
+    part = files.human if truth == "human" else files.ai
+    both = (a.status[:, part] <= ERROR) & (b.status[:, part] <= ERROR) & (a.decides & b.decides)[:, None]
+    right_a, right_b = (x.flagged[:, part] == (truth == "ai") for x in (a, b))
+    return flips(right_a, right_b, both, files.families[truth])
+
+
+def _areas(a: Side, b: Side, files: Files) -> Columns:
     """The two AUCs over the files that have both scores, and their difference."""
     known_a, known_b = ~np.isnan(a.value), ~np.isnan(b.value)
     differ = (known_a != known_b).any(axis=1)
@@ -119,8 +132,11 @@ def _areas(a: _Side, b: _Side, files: _Files) -> Columns:
     return {name: np.where(few, np.nan, column) for name, column in columns.items()}
 
 
-def _compared(a: _Side, b: _Side, files: _Files) -> Columns:
-    """Every number of a comparison, one entry per cell; counts without a threshold are NaN."""
+def compared(a: Side, b: Side, files: Files) -> Columns:
+    """Every number of a comparison, one entry per cell; counts without a threshold are NaN.
+
+    ``human_...`` and ``ai_...`` are those of ``flips``, ``_rows`` says where either side has records at all.
+    """
     columns = _areas(a, b, files)
     decides = a.decides & b.decides
     notes = np.where(decides, "", "; no common threshold").astype(object)
@@ -143,10 +159,10 @@ def _compared(a: _Side, b: _Side, files: _Files) -> Columns:
     return columns
 
 
-def _side(run: Run, scores: Cube, flagged: Bools, detector: int, cells: Ints | slice) -> _Side:
+def _side(run: Run, scores: Cube, flagged: Bools, detector: int, cells: Ints | slice) -> Side:
     """Some of the cells of one detector, numbered ``regime * attacks + attack``."""
     regimes, attacks = scores.value.shape[1:3]
-    return _Side(
+    return Side(
         rows_of(flagged[detector])[cells],
         rows_of(scores.status[detector])[cells],
         rows_of(scores.value[detector][..., scores.ranked_files])[cells],
@@ -155,12 +171,16 @@ def _side(run: Run, scores: Cube, flagged: Bools, detector: int, cells: Ints | s
     )
 
 
-def detector_pairs(run: Run) -> pd.DataFrame:
+def detector_pairs(run: Run, baseline: str | None = None) -> pd.DataFrame:
     """Every two detectors on the same views, per regime and attack: who is right where the other errs, and AUCs.
 
     Verdicts are at each detector's main threshold and are compared only where both were set the same way (``alpha``,
     ``threshold_kind``). A view counts where both detectors judged it; as everywhere a failure or an abstention is no
     detection. ``unpaired`` views were unavailable to one of them.
+
+    Args:
+        run: the records.
+        baseline: compare every other detector with this one only, as ``detector_b``; None for all pairs.
     """
     scores, files, setting = cube(run), _files(run), chosen(run)
     flagged = scores.flagged(setting.value)
@@ -169,7 +189,7 @@ def detector_pairs(run: Run) -> pd.DataFrame:
     alike = [(choice.kind, choice.alpha) for choice in setting.choice]
 
     parts = []
-    for i, j in combinations(range(len(sides)), 2):
+    for i, j in _which(scores.detectors, baseline):
         same = alike[i] == alike[j]
         a, b = (side if same else replace(side, decides=np.zeros_like(side.decides)) for side in (sides[i], sides[j]))
         cell = np.arange(len(a.decides))
@@ -179,8 +199,15 @@ def detector_pairs(run: Run) -> pd.DataFrame:
         frame = frame.assign(
             detector_b=scores.detectors[j], threshold_kind=kind, alpha=np.nan if alpha is None else alpha
         )
-        parts.append(frame.assign(**_compared(a, b, files)))
-    return _finished(parts, PAIR_COLUMNS)
+        parts.append(frame.assign(**compared(a, b, files)))
+    return finished(parts, PAIR_COLUMNS)
+
+
+def _which(detectors: list[str], baseline: str | None) -> list[tuple[int, int]]:
+    """The pairs to compare, by number."""
+    if baseline is None:
+        return list(combinations(range(len(detectors)), 2))
+    return [(i, detectors.index(baseline)) for i, name in enumerate(detectors) if name != baseline]
 
 
 def attack_effects(run: Run) -> pd.DataFrame:
@@ -194,13 +221,13 @@ def attack_effects(run: Run) -> pd.DataFrame:
     clean = [names.index(name) for name in clean_attacks(run) if name in names]
     attacked = np.array([i for i in range(len(names)) if i not in clean], np.int64)
     if not clean or not len(attacked):
-        return _finished([], EFFECT_COLUMNS)
+        return finished([], EFFECT_COLUMNS)
     flagged = scores.flagged(setting.value)
     cell = (np.arange(len(scores.regimes))[:, None] * len(names) + attacked).ravel()
     reference = cell - cell % len(names) + clean[0]
     parts = []
     for i in range(len(scores.detectors)):
-        columns = _compared(
+        columns = compared(
             _side(run, scores, flagged, i, cell), _side(run, scores, flagged, i, reference), files
         )  # a: attacked, b: clean
         detector, regime = np.full(len(cell), i), cell // len(names)
@@ -216,10 +243,10 @@ def attack_effects(run: Run) -> pd.DataFrame:
         "human_only_b": "human_newly_flagged", "human_only_a": "human_no_longer_flagged",
         "ai_only_b": "ai_newly_missed", "ai_only_a": "ai_newly_found", "auc_a": "auc", "auc_b": "auc_clean",
     }  # fmt: skip
-    return _finished([part.rename(columns=renamed) for part in parts], EFFECT_COLUMNS)
+    return finished([part.rename(columns=renamed) for part in parts], EFFECT_COLUMNS)
 
 
-def _finished(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+def finished(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     """One table, with every p adjusted for all of them; cells without any row of records are left out."""
     if not parts:
         return pd.DataFrame({name: pd.Series(dtype=object) for name in columns})

@@ -134,11 +134,12 @@ def render_tables(run_folder: Path, form: str = "csv", only: Sequence[str] | Non
 
 
 def write_table(run_folder: Path, name: str, form: str, text: str) -> Path:
-    """Write one rendered table into ``tables/`` of its run."""
+    """Write one rendered table into ``tables/`` of its run; HTML becomes a page of its own."""
+    from bench.analysis import render
     from bench.files import write_whole
 
     path = run_folder / "tables" / f"{name}.{ENDINGS[form]}"
-    write_whole(path, text)
+    write_whole(path, render.page(text, name) if form == "html" else text)
     return path
 
 
@@ -152,7 +153,7 @@ def draw(run_folder: Path, only: Sequence[str] | None = None, formats: Sequence[
 
     charts.check_names(only, formats)
     run = load(run_folder)
-    made = tables.make(run, charts.NEEDED)
+    made = tables.make(run, charts.needed(only))
     return charts.draw_all(run, made, run_folder / "charts", only, formats)
 
 

@@ -6,6 +6,7 @@ import csv
 import html
 import io
 import math
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,15 +16,24 @@ from bench.errors import unknown
 
 FORMATS = ("csv", "md", "latex", "html")
 
-#: A spreadsheet takes a cell that starts like this for a formula.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+#: A spreadsheet takes a cell that starts like this for a formula, the last four in East Asian settings
+#: (https://owasp.org/www-community/attacks/CSV_Injection).
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 #: A threshold is one of the scores that it was made from: rounded, it would flag those that tie with it.
 EXACT = ("threshold", "oracle_threshold")
 
+#: Characters that no printed table can hold, and XML none at all: controls, lone surrogates.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+
+#: What pdfLaTeX would stop at or print as something else. CJK text stays as it is and needs XeLaTeX or LuaLaTeX.
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}", '"': r"\textquotedbl{}", "\N{MINUS SIGN}": r"\ensuremath{-}", "×": r"\ensuremath{\times}",
+    "≤": r"\ensuremath{\leq}", "≥": r"\ensuremath{\geq}", "±": r"\ensuremath{\pm}", "→": r"\ensuremath{\rightarrow}",
+    "α": r"\ensuremath{\alpha}", "σ": r"\ensuremath{\sigma}", "µ": r"\ensuremath{\mu}", "·": r"\textperiodcentered{}",
+    "°": r"\ensuremath{^\circ}", "²": r"\ensuremath{^2}", "\N{NO-BREAK SPACE}": "~", "\N{REPLACEMENT CHARACTER}": "?",
 }  # fmt: skip
 _MARKDOWN = {character: f"\\{character}" for character in "\\`*_{}[]<>#|~$&"}
 
@@ -58,12 +68,27 @@ def to_csv(frame: pd.DataFrame) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(frame.columns)
-    writer.writerows(_cells(frame, lambda text: f"'{text}" if text.startswith(FORMULA_STARTS) else text, EXACT))
+    writer.writerows(_cells(frame, _csv, EXACT))
     return out.getvalue()
 
 
+def _csv(text: str) -> str:
+    # A bare carriage return ends a row for many readers, and some versions of the csv module do not quote it.
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
 def _one_line(text: str, table: dict[str, str]) -> str:
-    return " ".join("".join(table.get(character, character) for character in text).split())
+    return " ".join("".join(table.get(character, character) for character in _printable(text)).split())
+
+
+def _printable(text: str) -> str:
+    """What no page may hold is replaced by a mark that says so."""
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _html(text: str) -> str:
+    return html.escape(_printable(text))
 
 
 def to_markdown(frame: pd.DataFrame, caption: str = "") -> str:
@@ -78,13 +103,19 @@ def to_markdown(frame: pd.DataFrame, caption: str = "") -> str:
 def to_latex(frame: pd.DataFrame, caption: str = "") -> str:
     """A ``tabular`` with booktabs rules, in a ``table`` where there is a caption."""
     align = "".join("r" if _is_number(frame[name]) else "l" for name in frame.columns)
-    names = [_one_line(str(name), _LATEX) for name in frame.columns]
-    lines = [rf"\begin{{tabular}}{{{align}}}", r"\toprule", " & ".join(names) + r" \\", r"\midrule"]
-    lines += [" & ".join(row) + r" \\" for row in _cells(frame, lambda text: _one_line(text, _LATEX))]
+    names = tuple(_one_line(str(name), _LATEX) for name in frame.columns)
+    lines = [rf"\begin{{tabular}}{{{align}}}", r"\toprule", _latex_row(names), r"\midrule"]
+    lines += [_latex_row(row) for row in _cells(frame, lambda text: _one_line(text, _LATEX))]
     lines += [r"\bottomrule", r"\end{tabular}"]
     if caption:
         lines = [r"\begin{table}", r"\centering", rf"\caption{{{_one_line(caption, _LATEX)}}}", *lines, r"\end{table}"]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, r"% needs \usepackage{booktabs} and \usepackage[T1]{fontenc}"]) + "\n"
+
+
+def _latex_row(cells: tuple[str, ...]) -> str:
+    # The end of a row, and a rule, take what follows for an argument of theirs if it starts like one.
+    guard = "{}" if cells and cells[0].startswith(("*", "[")) else ""
+    return guard + " & ".join(cells) + r" \\"
 
 
 def to_html(frame: pd.DataFrame, caption: str = "") -> str:
@@ -92,14 +123,23 @@ def to_html(frame: pd.DataFrame, caption: str = "") -> str:
     marks = [' class="number"' if _is_number(frame[name]) else "" for name in frame.columns]
     out = ["<table>"]
     if caption:
-        out.append(f"<caption>{html.escape(caption)}</caption>")
-    head = "".join(f'<th scope="col"{m}>{html.escape(str(n))}</th>' for n, m in zip(frame.columns, marks, strict=True))
+        out.append(f"<caption>{_html(caption)}</caption>")
+    head = "".join(f'<th scope="col"{m}>{_html(str(n))}</th>' for n, m in zip(frame.columns, marks, strict=True))
     out.append(f"<thead><tr>{head}</tr></thead>")
     out.append("<tbody>")
-    for row in _cells(frame, html.escape):
+    for row in _cells(frame, _html):
         out.append("<tr>" + "".join(f"<td{m}>{c}</td>" for c, m in zip(row, marks, strict=True)) + "</tr>")
     out += ["</tbody>", "</table>"]
     return "\n".join(out) + "\n"
+
+
+def page(table: str, title: str) -> str:
+    """A table of ``to_html`` as a whole page."""
+    style = "table{border-collapse:collapse}th,td{padding:.2em .6em;text-align:left}.number{text-align:right}"
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{_html(title)}</title>\n'
+        f"<style>{style}</style>\n</head>\n<body>\n{table}</body>\n</html>\n"
+    )
 
 
 def _is_number(column: pd.Series) -> bool:

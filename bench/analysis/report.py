@@ -31,6 +31,10 @@ from bench.records import Run
 
 TEMPLATES = Path(__file__).parent / "templates"
 
+#: Kinds of chart that compare detectors, and those that stand in the part of one detector.
+COMPARISONS = ("ranks", "slope", "matrix")
+ABOUT_ONE = ("severity", "roc", "distributions", "quality", "subgroups", "calibration", "edited_by_area")
+
 
 @dataclass(frozen=True)
 class Drawing:
@@ -114,6 +118,7 @@ def build(run: Run, tables: Mapping[str, pd.DataFrame], drawings: Sequence[Drawi
             watermark_lead=say("marks_lead", nominal=whole(FPR_NOMINAL)),
             watermark_charts=[svg for _, svg in by_kind["watermark_survival"]],
             watermark_table=page_tables.watermark_table(tables["watermark_survival"], simulated_attacks(attacks), say),
+            comparison_charts=[svg for kind in COMPARISONS for _, svg in by_kind[kind]],
             detectors=_detector_parts(run, tables, by_kind, say),
             policy_parts=page_policy.policy_parts(tables, by_kind["policy"], simulated_attacks(attacks), say),
             threshold_table=page_tables.threshold_table(tables["thresholds"], say),
@@ -212,8 +217,6 @@ def _detector_parts(
         choice, stars = main_threshold(tables["thresholds"], name), simulated_attacks(attack_frame(run))
         edited = edited_table(tables["edited_by_area"], name, choice, stars, say)
         more += [edited] if edited.rows else []
-        drawings = [
-            svg for kind in ("severity", "roc", "edited_by_area") for subject, svg in charts[kind] if subject == name
-        ]
+        drawings = [svg for kind in ABOUT_ONE for subject, svg in charts[kind] if subject == name]
         parts.append(DetectorPart(name, facts, drawings, shown, more))
     return parts

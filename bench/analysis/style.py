@@ -30,6 +30,9 @@ INK, MUTED, FAINT, PAPER = "#1f2328", "#59636e", "#d1d9e0", "#ffffff"
 #: From nothing left (paper) to everything left (dark blue): the ink is what survived.
 SURVIVAL = LinearSegmentedColormap.from_list("survival", ["#f4f1ea", "#cfe0ee", "#7fb2d8", "#2f7fb8", "#0b4a7f"])
 
+#: From no errors (paper) to nothing but errors (dark vermillion).
+ERRORS = LinearSegmentedColormap.from_list("errors", ["#f6f4f0", "#f9dfcd", "#ee9f63", "#c9570a", "#7f3300"])
+
 #: Regimes in the order of a run -> colour and marker.
 SERIES = ((BLUE, "o"), (VERMILLION, "s"), (GREEN, "^"), (PURPLE, "D"))
 

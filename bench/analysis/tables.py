@@ -87,6 +87,8 @@ def caption(run: Run, name: str, made: Mapping[str, pd.DataFrame]) -> str:
         f"seed {header.get('seed', '?')}",
         f"washtest {header.get('washtest', '?')}",
     ]
+    if "regime" in made[name] and "native regime" not in over.get(name, ""):
+        facts.insert(0, f"regimes {' and '.join(header.get('regimes', []))}")
     text = "; ".join([what, *([over[name]] if name in over else []), *facts]) + "."
     if not {"detector", "detector_a"} & set(made[name]):
         return text

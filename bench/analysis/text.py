@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-EN = {
+from bench.analysis.text_charts import CHARTS_EN
+
+EN = CHARTS_EN | {
     # page
     "title": "washtest: {suite} on {dataset}",
     "tagline": "Does the label survive the wash?",
@@ -58,6 +60,15 @@ EN = {
     "on {n_human} human and {n_ai} AI files, unattacked.",
     "no_baseline": "The run has no header baseline, so nothing says how far file formats alone would get: add "
     "--detector header.",
+    "holds_best": "Of {ranked} detectors, {best} holds out best ({regime}): fewest AI files missed, on average over "
+    "attack families and at frozen thresholds, and no other may rank first; next is {second}. {n} families of AI "
+    "files.",
+    "hold_alike": "Which of {ranked} detectors holds out best the data cannot tell ({regime}). Any of these may: "
+    "{names} of AI files missed, on average over attack families and at frozen thresholds. {n} families of AI files.",
+    "subgroup_gap": "{detector} wrongly flags human files of one {kind} more often than of another ({regime}), "
+    "untouched: {gap} points between {between}, of {n_human} human files.",
+    "gap_source": "source",
+    "gap_group": "subgroup",
     "drift": "The threshold of {detector} does not hold on untouched test files ({regime}): set for at most {alpha} % "
     "false positives on {n_calibration} calibration files, it flags {fpr} of {n_human}.",
     "clean_loss": "{label} does not read back from every untouched file: {k} of {n} intact, {rate}.",
@@ -265,16 +276,6 @@ EN = {
     "js_sort": "Sort by {0}",
     "scroll_table": "table, scrolls sideways",
     "footer": "Made by washtest {version} from the records of this run. The same records give the same page.",
-    "chart_label_survival": "Heat map of label survival by attack and carrier format; the table below holds the same "
-    "numbers.",
-    "chart_watermark_survival": "Heat map of watermarks by attack: bits read back, files detected, false detections; "
-    "the table below holds the same numbers.",
-    "chart_severity": "Error rates of {subject} against attack severity; the tables below hold the same numbers.",
-    "chart_edited_by_area": "How often {subject} flags AI-edited files against their edited area, beside fully AI "
-    "and human files; the tables below hold the same numbers.",
-    "chart_policy": "Shares of AI and of human files that a platform would show as confirmed, declared, suspected or "
-    "unlabelled, per attack; the table below holds the same numbers.",
-    "chart_roc": "ROC curves of {subject} before and after the most damaging attacks.",
 }
 
 LANGUAGES = {"en": EN}

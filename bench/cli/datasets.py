@@ -14,7 +14,7 @@ from bench.records import TRUTHS
 
 @click.group(cls=Group)
 def dataset() -> None:
-    """Bring your own data: import folders, check a data set, make regenerated twins."""
+    """Bring your own data: import folders, check a data set, make regenerated twins and edits."""
 
 
 @dataset.command("import")
@@ -93,7 +93,7 @@ def check(path: str, jobs: int | None, as_json: bool) -> None:
 
 @dataset.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--attack", default="Resynthesise()", show_default=True, help="The regeneration.")
+@click.option("--attack", default="Regenerate(model='washvae')", show_default=True, help="The regeneration.")
 @click.option(
     "--edits/--no-edits", default=True, show_default=True, help="Partial edits of the test split's photographs."
 )
@@ -114,6 +114,45 @@ def twins(folder: Path, attack: str, edits: bool, seed: int) -> None:
 
     made, edited = make_twins(find_dataset(str(folder)), registry.attack(attack), edits, seed)
     click.echo(f"{made} twins, {edited} edits: {folder / 'samples.csv'}")
+
+
+@dataset.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--method", "methods", multiple=True, default=("washvae",), show_default=True,
+              help="A method of the attack Edit, or a whole attack, e.g. 'Edit(area=0.3)'. Repeatable.")  # fmt: skip
+@click.option("--area", "areas", type=float, multiple=True, help="Share of the picture, 0.01..0.7. Repeatable.")
+@click.option("--donor", default="", help="For the method splice: an AI picture, or a folder of them.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+def edits(folder: Path, methods: tuple[str, ...], areas: tuple[float, ...], donor: str, seed: int) -> None:
+    """Edit part of each photograph of the test split (ai_edited), with masks and edited_area.
+
+    The photographs take the methods and areas in turn; without --area one in each bin of the table edited_by_area.
+    Edits that were made before are replaced, all other rows stay.
+
+    \b
+    Examples:
+      washtest dataset edits my/set --method washvae --method lama --area 0.1 --area 0.3
+      washtest dataset edits my/set --method splice --donor made
+    """
+    from bench.harness.engines.local import pin_threads
+
+    pin_threads()
+    from attacks.edit import Edit
+    from bench.errors import UserError
+    from bench.harness import registry
+    from bench.harness.samples import find_dataset
+    from bench.harness.twins import AREAS, make_edits
+
+    try:
+        chosen = [
+            registry.attack(method) if "(" in method else Edit(area, method, donor if method == "splice" else "")
+            for area in areas or AREAS
+            for method in methods
+        ]
+        made = make_edits(find_dataset(str(folder)), chosen, seed)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    click.echo(f"{made} edits: {folder / 'samples.csv'}")
 
 
 COMMANDS = (dataset,)

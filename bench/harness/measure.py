@@ -13,8 +13,9 @@ from itertools import groupby
 from typing import Any
 
 from attacks import Attack
+from attacks.truth import performed, truth_after
 from bench.detectors.base import Detector
-from bench.errors import CodedError, coded, state_of
+from bench.errors import CodedError, NotApplicable, coded, state_of
 from bench.harness.plan import PlannedView, Suite, Task, generator_for
 from bench.harness.quality import psnr, ssim
 from bench.harness.regimes import in_regime
@@ -109,7 +110,8 @@ def _measure_group(
         rng = generator_for(bench.suite.seed, media.sha256, repr(attack))
         start = time.perf_counter()
         try:
-            attacked = given_targets(attack, bench.detectors[regime])(labelled, rng)
+            truth_after(attack, sample.truth)  # raises where the attack is none for such files
+            attacked, generated = performed(given_targets(attack, bench.detectors[regime]), labelled, rng)
             made = time.perf_counter()
             shown = attacked.pixels()
         except Exception as error:
@@ -120,6 +122,8 @@ def _measure_group(
         row |= {"status": "ok", "mime": attacked.mime, "width": shown.shape[1], "height": shown.shape[0]}
         if attacked.encoded:
             row |= {"bytes": len(attacked.data), "sha256": attacked.sha256}
+        if generated is not None and row["truth"] == "ai_edited":
+            row["edited_area"] = float(generated.mean()) / 255
         if shown.shape == pixels.shape:
             row |= {"psnr": psnr(pixels, shown), "ssim": ssim(pixels, shown)}
         finished = time.perf_counter()
@@ -141,11 +145,15 @@ def failed(bench: Bench, task: Task, error: BaseException) -> Rows:
 
 
 def _view_row(bench: Bench, sample: Sample, view: PlannedView, attack: Attack, mime: str | None) -> dict[str, Any]:
+    try:
+        truth = truth_after(attack, sample.truth)
+    except NotApplicable:
+        truth = sample.truth
     return {
         "key": view.key,
         "run": bench.run,
         "sample": sample.id,
-        "truth": sample.truth,
+        "truth": truth,
         "source": sample.source,
         "generator": sample.generator,
         "family": sample.family,

@@ -240,6 +240,7 @@ def _header(plan: Plan, command: str) -> dict[str, Any]:
         "alphas": list(suite.alphas),
         "attacks": [
             {"name": repr(a), "family": a.family, "severity": a.severity, "axis": a.axis, "channel": a.channel}
+            | ({"control": repr(control)} if (control := getattr(a, "control", None)) else {})
             for a in suite.attacks
         ],
         "labels": [

@@ -2,18 +2,24 @@
 
 Twin and original share content, size, format and encoder, so that a detector can only tell them by what regeneration
 did to the signal. They are no text-to-image pictures, and a card must say so.
+
+Whether two machines write the same bytes: all chance is seeded from the original's digest, and a model's result is
+rounded to 8 bits before it is encoded, which hides nearly all that processors differ by in floating point. What is
+left is told by ``samples.csv``, which holds the SHA-256 of each file as it was made.
 """
 
 from __future__ import annotations
 
 import csv
-import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attacks import Attack
+from attacks.masks import blend, edit_mask
 from attacks.recompress import Jpeg, Png, WebP
-from bench.errors import UserError
+from attacks.truth import performed, truth_after
+from bench.errors import NotApplicable, UserError
 from bench.files import writing
 from bench.harness.dataset_import import write_samples
 from bench.harness.plan import generator_for
@@ -48,18 +54,8 @@ def make_twins(folder: Path, attack: Attack, edits: bool = True, seed: int = 0) 
     Raises:
         UserError: no human rows, or a file that cannot be read, encoded or written.
     """
-    table = folder / "samples.csv"
-    load_dataset(folder)  # says what is wrong with the rows, and that their paths stay inside the folder
-    with table.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        rows = list(reader)
-        columns = list(reader.fieldnames or [])
+    rows, columns = _rows(folder)
     human = [row for row in rows if row["truth"] == "human"]
-    if not human:
-        raise UserError(f"{table} has no human rows to make twins of")
-    for name in ("generator", "family", "sha256", "bytes", "mask", "edited_area", "derived_from"):
-        if name not in columns:
-            columns.append(name)
     taken: set[str] = {row["path"] for row in human}
     made: list[dict[str, Any]] = []
     edited: list[dict[str, Any]] = []
@@ -67,68 +63,76 @@ def make_twins(folder: Path, attack: Attack, edits: bool = True, seed: int = 0) 
         media = Media.read(folder / row["path"])
         rng = generator_for(seed, media.sha256, f"twin:{attack!r}")
         remade = attack(media, rng).pixels()
-        row["family"] = row.get("family") or row["path"]
         made.append(_write(folder, row, "ai", remade, media.mime, repr(attack), taken))
-        if edits and (row.get("split") or split_of(row["family"])) == "test":
+        if edits and _split(row) == "test":
             original = media.pixels()
             mask = edit_mask(original.shape[0], original.shape[1], AREAS[len(edited) % len(AREAS)], rng)
             entry = _write(folder, row, "ai_edited", blend(original, remade, mask), media.mime, repr(attack), taken)
             edited.append(entry | _write_mask(folder, row, mask, taken))
-    write_samples(table, [*human, *made, *edited], columns)
+    write_samples(folder / "samples.csv", [*human, *made, *edited], columns)
     return len(made), len(edited)
 
 
-def edit_mask(height: int, width: int, area: float, rng: np.random.Generator) -> np.ndarray:
-    """A blob that covers about this share of the picture; a large one is cut off by the borders.
+def make_edits(folder: Path, attacks: Sequence[Attack], seed: int = 0) -> int:
+    """Write an edit of every photograph of the test split, and the rows for them; older edits are replaced.
 
     Args:
-        height: of the picture, pixels.
-        width: of the picture, pixels.
-        area: share of the picture, 0..0.7.
-        rng: decides place and shape.
+        folder: of the data set; edits go to ``files/ai_edited``, masks to ``masks``.
+        attacks: edits of human files that make them ``ai_edited`` (``attacks.edit``); photographs take them in turn.
+        seed: of all chance.
 
     Returns:
-        ``(height, width)`` uint8, 255 where edited.
+        Number of edits; a photograph too small for a region gets none.
+
+    Raises:
+        CodedError: an attack failed on a file.
+        UserError: no human rows in the test split, an attack that is no AI edit or lacks something here, or a file
+            that cannot be read, encoded or written.
     """
-    import cv2
-    import numpy as np
+    for attack in attacks:
+        if truth_after(attack, "human") != "ai_edited":
+            raise UserError(f"{attack!r} leaves a photograph a photograph; name an edit by a model")
+        if missing := getattr(attack, "missing", str)():
+            raise UserError(f"{attack!r} lacks something on this machine; run: {missing}")
+    rows, columns = _rows(folder)
+    kept = [row for row in rows if row["truth"] != "ai_edited" or not row.get("derived_from")]
+    tested = [row for row in kept if row["truth"] == "human" and _split(row) == "test"]
+    if not tested:
+        raise UserError(f"{folder / 'samples.csv'} has no human rows in the test split to edit")
+    taken = {row[name] for row in kept for name in ("path", "mask") if row.get(name)}
+    edited: list[dict[str, Any]] = []
+    for number, row in enumerate(tested):
+        attack = attacks[number % len(attacks)]
+        media = Media.read(folder / row["path"])
+        try:
+            made, mask = performed(attack, media, generator_for(seed, media.sha256, repr(attack)))
+        except NotApplicable:  # too small for an edit
+            continue
+        assert mask is not None
+        entry = _write(folder, row, "ai_edited", made.pixels(), media.mime, repr(attack), taken)
+        edited.append(entry | _write_mask(folder, row, mask, taken))
+    write_samples(folder / "samples.csv", [*kept, *edited], columns)
+    return len(edited)
 
-    # A circle deformed by three harmonics, then scaled until the drawn area is right.
-    angles = np.linspace(0, 2 * np.pi, 128, endpoint=False)
-    shape = np.ones_like(angles)
-    for k in (2, 3, 5):
-        shape += rng.uniform(0.04, 0.16) / math.sqrt(k - 1) * np.cos(k * angles + rng.uniform(0, 2 * np.pi))
-    stretch = rng.uniform(0.8, 1.25)
-    x, y = shape * np.cos(angles) * width * stretch, shape * np.sin(angles) * height / stretch
-    place = rng.uniform(0.3, 0.7, 2)
-    low, high = 0.0, 1.5
-    mask = np.zeros((height, width), np.uint8)
-    for _ in range(20):
-        scale = (low + high) / 2
-        points = np.stack([x * scale + place[0] * width, y * scale + place[1] * height], axis=1)
-        mask[:] = 0
-        cv2.fillPoly(mask, [np.round(points).astype(np.int32)], 255)
-        low, high = (scale, high) if mask.mean() < area * 255 else (low, scale)
-    return mask
+
+def _rows(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """The rows of ``samples.csv``, and its columns with those that derived files need."""
+    table = folder / "samples.csv"
+    load_dataset(folder)  # says what is wrong with the rows, and that their paths stay inside the folder
+    with table.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        rows: list[dict[str, Any]] = list(reader)
+        columns = list(reader.fieldnames or [])
+    if not any(row["truth"] == "human" for row in rows):
+        raise UserError(f"{table} has no human rows to make twins of")
+    more = ("generator", "family", "sha256", "bytes", "mask", "edited_area", "derived_from")
+    for row in rows:
+        row["family"] = row.get("family") or row.get("id") or row["path"]
+    return rows, [*columns, *(name for name in more if name not in columns)]
 
 
-def blend(original: np.ndarray, remade: np.ndarray, mask: np.ndarray, border: float = 2.0) -> np.ndarray:
-    """The remade picture where the mask is white, the original elsewhere, with a soft border inside the mask.
-
-    Args:
-        original: ``(height, width, 3)`` uint8; left bit for bit outside the mask.
-        remade: of the same shape.
-        mask: ``(height, width)`` uint8.
-        border: sigma of the transition, pixels.
-    """
-    import cv2
-    import numpy as np
-
-    inner = cv2.erode(mask, np.ones((5, 5), np.uint8))
-    weight = cv2.GaussianBlur(inner.astype(np.float32) / 255, (0, 0), border)
-    weight = np.where(mask > 0, weight, 0)[..., None]
-    mixed: np.ndarray = np.round(original * (1 - weight) + remade * weight).astype(np.uint8)
-    return mixed
+def _split(row: dict[str, Any]) -> str:
+    return row.get("split") or split_of(row["family"])
 
 
 def _write(

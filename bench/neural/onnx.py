@@ -25,7 +25,7 @@ def missing(name: str) -> str:
         name: of the weights; "" for a model that is part of a package and needs onnxruntime only.
     """
     files = weights.named(name).files if name else ()
-    converted = any(file.name.endswith(".pth") for file in files)
+    converted = any(file.name.endswith((".pth", ".bin")) for file in files)
     if package_version("onnxruntime", "onnxruntime-gpu") is None:
         return INSTALL
     if converted and package_version("onnx") is None:

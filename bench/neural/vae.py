@@ -1,19 +1,20 @@
 """Variational autoencoders: a picture through a small set of numbers and back, at any size.
 
 What the round trip loses is what regeneration attacks remove, and how much it loses is what reconstruction detectors
-look at. Pictures above ``TILE`` pixels a side go through in tiles: each is run with as much of its surroundings as its
-result depends on, so that the tiles together are the untiled result and have no seams to be blended.
+look at. Pictures above ``TILE`` pixels a side go through in tiles (``bench.neural.tiles``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench import weights
-from bench.errors import CodedError, unknown
-from bench.neural import onnx, taef2, washvae
+from bench.errors import CodedError, Unavailable, unknown
+from bench.neural import onnx, taef2, tiles, washvae
+from bench.neural.tiles import Part
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,24 +22,6 @@ if TYPE_CHECKING:
 #: Longest side of what is run at once, surroundings included, in pixels. TAEF2 then takes 0.9 GB, and for a picture of
 #: twelve megapixels with its result and its cells 1.3 GB in all (measured).
 TILE = 1024
-
-
-@dataclass(frozen=True)
-class Part:
-    """One graph of an encoder or a decoder, ``(1, channels, height, width)`` float32 to the same.
-
-    Attributes:
-        graph: serialised ONNX, height and width free.
-        before: values per side of a cell that go in: 1, or the model's factor where pixels go in.
-        after: values per side of a cell that come out.
-        reach: how many cells beyond its own a result depends on; None where it depends on the whole picture, which is
-            then never tiled: right for a graph that works on cells only.
-    """
-
-    graph: bytes
-    before: int
-    after: int
-    reach: int | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +52,17 @@ class Vae:
     def missing(self) -> str:
         """The command that gets what it needs, or ""."""
         return onnx.missing(self.weights)
+
+    def version(self) -> str:
+        """Digest of its weights, 16 hexadecimal digits: what it gives changes with them. "missing" where none are."""
+        if self.weights:
+            parts = [file.sha256.encode() for file in weights.named(self.weights).files]
+        else:
+            try:
+                parts = [part.graph for half in self.parts() for part in half]
+            except Unavailable:
+                return "missing"
+        return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
 
     def encode(self, pixels: np.ndarray) -> np.ndarray:
         """The picture's latent, ``(channels, ceil(height / factor), ceil(width / factor))`` float32.
@@ -118,42 +112,10 @@ class Vae:
         import numpy as np
 
         for part in parts:
-            values = _run(part, values, TILE // self.factor)
+            values = tiles.run(part, values, TILE // self.factor)
             if not np.isfinite(values).all():
                 raise CodedError("E_NOT_FINITE", f"{self.name} gave NaN or infinity")
         return values
-
-
-def _run(part: Part, values: np.ndarray, most: int) -> np.ndarray:
-    """One part on ``(channels, height, width)``, in tiles of at most so many cells a side."""
-    import numpy as np
-
-    # No arena: it would keep the memory of the largest tile for as long as the process lives.
-    session = onnx.session(part.graph, arena=False)
-    before, after = part.before, part.after
-    height, width = values.shape[1] // before, values.shape[2] // before
-    result = None
-    for top, bottom, first, last in _tiles(height, part.reach, most):
-        for left, right, start, end in _tiles(width, part.reach, most):
-            tile = values[None, :, first * before : last * before, start * before : end * before]
-            made: np.ndarray = onnx.first_output(session, np.ascontiguousarray(tile))[0]
-            if (first, last, start, end) == (0, height, 0, width):
-                return made
-            if result is None:
-                result = np.empty((made.shape[0], height * after, width * after), np.float32)
-            inside = made[:, (top - first) * after : (bottom - first) * after]
-            inside = inside[:, :, (left - start) * after : (right - start) * after]
-            result[:, top * after : bottom * after, left * after : right * after] = inside
-    assert result is not None
-    return result
-
-
-def _tiles(size: int, reach: int | None, most: int) -> Iterator[tuple[int, int, int, int]]:
-    """Cuts one side, in cells, into even tiles: begin and end of each, and begin and end with its surroundings."""
-    count = 1 if reach is None or size <= most else -(-size // (most - 2 * reach))
-    for index in range(count):
-        begin, end = size * index // count, size * (index + 1) // count
-        yield begin, end, max(0, begin - (reach or 0)), min(size, end + (reach or 0))
 
 
 def _taef2() -> tuple[tuple[Part, ...], tuple[Part, ...]]:
@@ -167,9 +129,10 @@ def _taef2() -> tuple[tuple[Part, ...], tuple[Part, ...]]:
 
 
 def _washvae() -> tuple[tuple[Part, ...], tuple[Part, ...]]:
+    factor = washvae.DOWNSCALE
     return (
-        (Part(washvae.encoder(), washvae.DOWNSCALE, 1, reach=washvae.ENCODER_REACH),),
-        (Part(washvae.decoder(), 1, washvae.DOWNSCALE, reach=washvae.DECODER_REACH),),
+        (Part(washvae.encoder(), factor, 1, reach=washvae.ENCODER_REACH),),
+        (Part(washvae.decoder(), 1, factor, reach=washvae.DECODER_REACH),),
     )
 
 

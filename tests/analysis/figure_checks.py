@@ -7,6 +7,11 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 
+def texts_of(figure: Figure) -> list[str]:
+    """Every text that is not hidden."""
+    return [artist.get_text() for artist in figure.findobj(Text) if artist.get_visible()]
+
+
 def nothing_overlaps(figure: Figure) -> None:
     """Every text lies inside the figure and touches no other; use within ``style.styled()``."""
     renderer = figure.canvas.get_renderer()

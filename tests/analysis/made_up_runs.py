@@ -56,6 +56,8 @@ class Spec:
     read: Callable[[str, Sample, str], str] = lambda *_: "absent"
     # (sample, attack) -> status of the view
     view: Callable[[Sample, str], str] = lambda *_: "ok"
+    # (sample, attack) -> PSNR and SSIM of the attacked file, None where the size changes
+    quality: Callable[[Sample, str], tuple[float, float] | None] = lambda *_: None
     shards: int = 2
     header: dict[str, Any] = field(default_factory=dict)
     bundles: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)  # those after "metadata"
@@ -130,6 +132,7 @@ def rows_of(spec: Spec) -> tuple[list[dict[str, Any]], list[dict[str, Any]], lis
         about |= {"family": sample.id, "split": sample.split, "edited_area": sample.edited_area}
         about |= {"regime": regime, "bundle": bundle, "attack": name, "attack_family": family}
         about |= {"severity": severity, "channel": channel, "source_mime": sample.mime, "mime": sample.mime}
+        about |= dict(zip(("psnr", "ssim"), spec.quality(sample, name) or (), strict=False))
         views.append(about | {"generator": "", "group": "", "status": status} | why)
         for label, position in read_in(spec, bundle):
             row = reading_of(spec, label, sample, name) if status == "ok" else {"state": status}

@@ -7,11 +7,10 @@ import xml.etree.ElementTree as ET
 import matplotlib as mpl
 import numpy as np
 import pytest
-from figure_checks import nothing_overlaps
+from figure_checks import nothing_overlaps, texts_of
 from made_up_runs import ATTACKS, Spec, chance, detector, people, write
 from matplotlib.colors import to_rgba
 from matplotlib.patches import Rectangle
-from matplotlib.text import Text
 
 from bench import records
 from bench.analysis import charts, style, tables
@@ -36,13 +35,9 @@ def draw(run, only=None):
         return list(charts.draw(run, tables.make(run), only))
 
 
-def texts_of(figure) -> list[str]:
-    return [artist.get_text() for artist in figure.findobj(Text) if artist.get_visible()]
-
-
 def test_every_chart_is_written_in_every_format(small, tmp_path):
     written = charts.draw_all(small, tables.make(small), tmp_path)
-    stems = ["label_survival", "severity_d", "roc_d", "policy_d"]
+    stems = ["label_survival", "matrix", "slope", "severity_d", "roc_d", "distributions_d", "policy_d"]
     assert [path.name for path in written] == [f"{stem}.{form}" for stem in stems for form in ("svg", "png")]
     assert all(path.stat().st_size > 1000 for path in written)
     for path in written[::2]:
@@ -53,9 +48,12 @@ def test_every_chart_is_written_in_every_format(small, tmp_path):
 def test_nothing_is_cut_off_and_no_texts_overlap(found):
     heat_maps = ["label_survival", "label_survival_2", "label_survival_3", "watermark_survival"]
     by_detector = [
-        f"{kind}_{name}" for kind in ("severity", "roc", "edited_by_area") for name in ("header", "spectrum")
+        f"{kind}_{name}"
+        for kind in ("severity", "roc", "distributions", "edited_by_area")
+        for name in ("header", "spectrum")
     ]
-    assert list(found) == [*heat_maps, *by_detector, "policy_header", "policy_spectrum"]
+    compared = ["matrix", "matrix_2", "ranks", "slope"]
+    assert list(found) == [*heat_maps, *compared, *by_detector, "policy_header", "policy_spectrum"]
     with style.styled():
         for chart in found.values():
             nothing_overlaps(chart.figure)
@@ -79,7 +77,7 @@ def test_only_the_kinds_asked_for_are_drawn(small, tmp_path):
 
 
 def test_an_unknown_kind_or_format_says_what_there_is(small, tmp_path):
-    with pytest.raises(UserError, match="label_survival, watermark_survival, severity, roc, edited_by_area, policy"):
+    with pytest.raises(UserError, match="label_survival, watermark_survival, matrix"):
         charts.draw_all(small, {}, tmp_path, only=["rock"])
     with pytest.raises(UserError, match="svg, png, pdf"):
         charts.draw_all(small, {}, tmp_path, formats=["gif"])
@@ -184,7 +182,7 @@ def test_names_may_hold_anything(make_run):
                 score=lambda n, s, a, r: chance(n, s.id, a).random(), read=lambda *_: "intact")  # fmt: skip
     found = draw(make_run(spec))
     stems = [chart.name for chart in found]
-    assert len(set(stems)) == len(stems) == 1 + 3 * len(names)
+    assert len(set(stems)) == len(stems) == 4 + 4 * len(names)
     assert all(stem.replace("_", "").replace("-", "").isalnum() and stem.isascii() for stem in stems)
     with style.styled():
         for chart in found:
@@ -220,3 +218,10 @@ def test_inlining_keeps_every_colour():
     assert 'fill="#ff0000" stroke-width="0.8" clip-path="url(#x-p)"' in text
     assert 'width="115" height="58"' in text
     assert np.isclose(72 * 1.6, 115, atol=0.5)
+
+
+def test_inlining_writes_glyphs_shortly_and_keeps_only_ids_that_are_used():
+    svg = '<svg width="72pt" height="36pt"><g id="text_1"><path id="F-2c"/>'
+    svg += '<use xlink:href="#F-2c" transform="translate(92.984375 0)"/></g></svg>'
+    text = inline_svg(svg, "x", "t")
+    assert '<g><path id="x-F-2c"/><use href="#x-F-2c" x="92.98"/></g>' in text

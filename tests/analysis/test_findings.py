@@ -205,3 +205,38 @@ def test_an_empty_run_has_nothing_to_say(make_run):
 )
 def test_percentages_never_round_to_none_or_all(share, text):
     assert whole(share) == ("100" if share == 1 else text)
+
+
+def test_the_detector_that_holds_out_best_is_named_where_the_data_can_tell(make_run):
+    def score(name, sample, attack, regime):
+        return float(sample.truth == "ai" and (name == "good" or "Jpeg" not in attack))
+
+    run = make_run(Spec(people(30, 30, calibration=20), detectors=[detector("bad"), detector("good")], score=score))
+    (text,) = [text for text in said(run) if "holds out best" in text]
+    rows = tables.make(run, ["robustness"])["robustness"].query("attack_family == '*'").set_index("detector")
+    assert text.startswith("Of 2 detectors, good 0 % [0, ")
+    assert f"next is bad {whole(rows.loc['bad', 'area'])} %" in text and text.endswith("30 families of AI files.")
+
+
+def test_detectors_that_cannot_be_told_apart_are_named_together(make_run):
+    run = make_run(Spec(people(30, 30, calibration=20), detectors=[detector("a"), detector("b")],
+                        score=lambda n, s, a, r: float(s.truth == "ai" and "Jpeg" not in a)))  # fmt: skip
+    (text,) = [text for text in said(run) if "holds out best" in text]
+    assert text.startswith("Which of 2 detectors holds out best the data cannot tell (native). Any of these may: a ")
+
+
+@pytest.mark.parametrize("flagged", [0.0, 1.0])
+def test_sources_that_are_wrongly_flagged_more_often_are_a_caution(make_run, flagged):
+    samples = [*people(0, 12, calibration=40)]
+    samples += [Sample(f"{name}{i}", "human", name) for name in ("phone", "museum") for i in range(40)]
+
+    def score(name, sample, attack, regime):
+        return flagged * (sample.source == "museum" and sample.split == "test")
+
+    found = [
+        text for text in said(make_run(Spec(samples, detectors=[detector("d")], score=score))) if "wrongly" in text
+    ]
+    assert len(found) == bool(flagged)
+    if found:
+        assert found[0].startswith("d wrongly flags human files of one source more often than of another (native)")
+        assert "museum - phone, of 80 human files" in found[0]

@@ -96,6 +96,8 @@ def test_a_caption_says_what_the_table_is_over_and_made_with(make_run):
         assert "suite made-up; dataset made-up 1; seed 0; washtest 0.1.0." in text
         assert "`" not in text and "Caution" not in text
     assert "FPR at most 5 % and 1 %" in tables.caption(run, "detector_errors", made)
+    assert "; regimes native; suite" in tables.caption(run, "detector_errors", made)
+    assert "native regime, test split; suite" in tables.caption(run, "label_survival", made)
     assert "20 % of the authors of AI files" in tables.caption(run, "policy", made)
 
 

@@ -11,6 +11,7 @@ from attacks import ATTACKS
 from attacks.base import Identity
 from attacks.chain import Chain
 from attacks.cover import Erase
+from attacks.denoise import Denoise
 from attacks.geometry import Crop, CropArea, Resize, ResizedCrop
 from attacks.metadata import EditField, Forge
 from attacks.raster import _half
@@ -18,7 +19,7 @@ from attacks.recapture import Recapture
 from attacks.recompress import SUBSAMPLINGS, Jpeg, Png, WebP
 from attacks.reexport import OpenCVSave, PillowSave
 from attacks.reexport_tools import ReExport
-from attacks.regenerate import Resynthesise
+from attacks.resynthesise import Resynthesise
 from attacks.screenshot import Screenshot, draw
 from attacks.tone import Blur, Noise, PoissonNoise, SpeckleNoise
 from attacks.warp import Perspective
@@ -39,6 +40,7 @@ CHANCE = (
     PoissonNoise(),
     SpeckleNoise(),
     Recapture(),
+    Denoise(),
     Resynthesise(),
     Chain(attacks=(Noise(), Jpeg())),
 )

@@ -12,9 +12,13 @@ from attacks.adversarial import BoundaryAttack, SquareAttack
 from attacks.base import Attack, Identity
 from attacks.browser import BrowserScreenshot
 from attacks.chain import Chain
+from attacks.codec import LearnedCodec
 from attacks.colour import Brightness, Contrast, Gamma, Greyscale, Hue, Palette, Saturation
+from attacks.controls import ResizeBack
 from attacks.copies import ResizeTo
 from attacks.cover import Erase, Pad
+from attacks.denoise import Denoise
+from attacks.diffusion import DiffusionRegenerate
 from attacks.geometry import FILTERS, PLACES, Aspect, Crop, CropArea, Flip, Resize, ResizedCrop
 from attacks.gradient import GradientAttack
 from attacks.metadata import BLOCKS, MEMBERS, EditField, Forge, Strip
@@ -27,9 +31,11 @@ from attacks.recompress_modern import Avif, Heic, JpegXl
 from attacks.recompress_palette import ALGORITHMS, Gif, PngPalette
 from attacks.reexport import OpenCVSave, PillowSave
 from attacks.reexport_tools import REEXPORTS, ReExport
-from attacks.regenerate import Resynthesise
+from attacks.regenerate import Regenerate, Rinse
+from attacks.resynthesise import Resynthesise
 from attacks.screenshot import Screenshot
 from attacks.tone import Blur, BoxBlur, Median, Noise, PillowBlur, PoissonNoise, Sharpen, SpeckleNoise
+from attacks.upscale import SuperResolve
 from attacks.warp import CANVASES, WARP_FILTERS, Perspective, Rotate
 from bench.containers import METADATA_KINDS
 from bench.harness import registry
@@ -80,6 +86,13 @@ CLASSES = (
     Screenshot,
     BrowserScreenshot,
     Recapture,
+    ResizeBack,
+    Regenerate,
+    Rinse,
+    DiffusionRegenerate,
+    LearnedCodec,
+    Denoise,
+    SuperResolve,
     Resynthesise,
     Strip,
     EditField,
@@ -157,6 +170,15 @@ SIMPLE = st.one_of(
     st.builds(GradientAttack, st.just("x"), st.integers(1, 64), st.integers(1, 10_000)),
     st.builds(SquareAttack, st.sampled_from(["spectrum", "file.py:attr"]), st.integers(1, 64), st.integers(1, 100_000)),
     st.builds(BoundaryAttack, st.just("spectrum"), number(-5, 5), st.integers(1, 100_000), number(10, 60)),
+    st.builds(ResizeBack, number(0.05, 1)),
+    *(
+        st.builds(kind, st.sampled_from(["washvae", "taef2"]), number(0.05, 1), number(0, 5), st.integers(1, 20))
+        for kind in (Regenerate, Rinse)
+    ),
+    st.builds(DiffusionRegenerate, st.sampled_from(["sd15", "sdxl", "flux"]), number(0.1, 1), st.integers(10, 1000)),
+    st.builds(LearnedCodec, st.sampled_from(["mbt2018", "cheng2020-attn"]), st.integers(1, 6)),
+    st.builds(Denoise, number(0.001, 0.5), st.sampled_from(["nlm", "wavelet", "tv", "dncnn"])),
+    st.builds(SuperResolve, number(1, 4)),
     st.builds(Resynthesise, number(0, 0.5), number(0.1, 1), number(0, 2)),
     st.builds(Strip, st.sampled_from(METADATA_KINDS)),
     st.builds(Strip, st.just("all"), st.lists(st.sampled_from(METADATA_KINDS), max_size=2).map(tuple)),

@@ -69,3 +69,22 @@ def test_twins_make_an_aligned_set(washtest, photos: Path) -> None:
     answer = washtest("dataset", "twins", photos, "--no-edits", "--attack", "Blur")
     assert answer.out == f"6 twins, 0 edits: {photos / 'samples.csv'}\n"
     assert {s.truth for s in load_dataset(photos).samples} == {"human", "ai"}
+
+
+def test_edits_of_a_folder_of_photographs(washtest, photos: Path) -> None:
+    washtest("dataset", "import", photos, "--truth", "human", "--source", "mine")
+    table = photos / "samples.csv"
+    tested = sum(s.split == "test" for s in load_dataset(photos).samples)
+    answer = washtest("dataset", "edits", photos, "--method", "washvae", "--area", 0.1, "--area", 0.3)
+    assert (answer.code, answer.out) == (0, f"{tested} edits: {table}\n")
+    assert {s.generator for s in load_dataset(photos).samples if s.truth == "ai_edited"} <= {
+        "Edit(area=0.1)", "Edit(area=0.3)"
+    }  # fmt: skip
+    for wrong, why in (
+        (("--method", "photoshop"), "method must be one of washvae"),
+        (("--area", 2), "area must be in 0.01..0.7, got 2"),
+        (("--method", "splice"), "donor must be a path for method 'splice'"),
+        (("--method", "Jpeg(quality=50)"), "leaves a photograph a photograph"),
+    ):
+        answer = washtest("dataset", "edits", photos, *wrong)
+        assert answer.code == 2 and why in answer.err and answer.err.count("\n") == 1

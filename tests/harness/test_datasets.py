@@ -10,13 +10,14 @@ import cv2
 import numpy as np
 import pytest
 
+from attacks.edit import Edit
 from attacks.tone import Blur
 from bench.errors import CodedError, UserError
 from bench.harness.dataset_check import Report, check
 from bench.harness.dataset_import import import_folder
 from bench.harness.engines.local import LocalEngine
 from bench.harness.samples import load_dataset
-from bench.harness.twins import AREAS, blend, edit_mask, make_twins
+from bench.harness.twins import make_edits, make_twins
 from bench.media import Media
 
 
@@ -238,25 +239,6 @@ def test_flat_pictures_are_not_taken_for_each_other(tmp_path: Path, tools) -> No
     assert checked(tmp_path / "flat").problems == []
 
 
-@pytest.mark.parametrize("area", AREAS)
-def test_edit_mask_covers_the_share_it_is_asked_for(area: float) -> None:
-    for seed in range(4):
-        mask = edit_mask(240, 320, area, np.random.default_rng(seed))
-        assert set(np.unique(mask)) == {0, 255}
-        assert mask.mean() / 255 == pytest.approx(area, abs=0.02)
-        assert cv2.connectedComponents(mask)[0] == 2  # one blob
-
-
-def test_blend_leaves_everything_outside_the_mask_bit_for_bit(tools) -> None:
-    original, remade = tools.texture(1, 100, 120), tools.texture(2, 100, 120)
-    mask = edit_mask(100, 120, 0.3, np.random.default_rng(0))
-    mixed = blend(original, remade, mask)
-    assert np.array_equal(mixed[mask == 0], original[mask == 0])
-    core = cv2.erode(mask, np.ones((21, 21), np.uint8)) > 0
-    assert core.any()
-    assert np.abs(mixed[core].astype(int) - remade[core]).max() <= 1
-
-
 @pytest.fixture
 def originals(tmp_path: Path, tools) -> Path:
     entries = [{"truth": "human", "split": s} for s in ("train", "calibration", "test", "test", "test")]
@@ -281,6 +263,43 @@ def test_twins_share_content_size_and_format_with_their_originals(originals: Pat
         if original.media.mime == "image/png":  # lossless: outside the mask nothing changed
             assert np.array_equal(edited.media.pixels()[mask == 0], original.media.pixels()[mask == 0])
     assert checked(originals).problems == []
+
+
+def test_edits_are_made_of_the_test_split_and_replace_older_ones_only(originals: Path, tools) -> None:
+    make_twins(originals, Blur(sigma=1))
+    attacks = [Edit(area=0.1), Edit(area=0.3)]
+    assert make_edits(originals, attacks) == 3
+    loaded = load_dataset(originals)
+    assert Counter(s.truth for s in loaded.samples) == {"human": 5, "ai": 5, "ai_edited": 3}
+    edited = [s for s in loaded.samples if s.truth == "ai_edited"]
+    assert [s.generator for s in edited] == [repr(attacks[0]), repr(attacks[1]), repr(attacks[0])]
+    for sample in edited:
+        original = next(s for s in loaded.samples if s.truth == "human" and s.family == sample.family)
+        assert sample.mask is not None and sample.split == "test" and sample.media.mime == original.media.mime
+        mask = Media.read(sample.mask).pixels()[..., 0]
+        asked = 0.1 if "0.1" in sample.generator else 0.3
+        assert sample.edited_area == pytest.approx(mask.mean() / 255, abs=1e-4) == pytest.approx(asked, rel=0.1)
+        if original.media.mime == "image/png":
+            assert np.array_equal(sample.media.pixels()[mask == 0], original.media.pixels()[mask == 0])
+    assert checked(originals).problems == []
+    before = {path: path.read_bytes() for path in originals.rglob("*") if path.is_file()}
+    make_edits(originals, attacks)
+    assert {path: path.read_bytes() for path in originals.rglob("*") if path.is_file()} == before
+    own = {"path": "files/own.png", "truth": "ai_edited", "split": "test", "id": "own"}
+    (originals / "files" / "own.png").write_bytes(tools.encode(tools.texture(77), ".png"))
+    tools.write_rows(originals, [*tools.read_rows(originals), dict.fromkeys(tools.read_rows(originals)[0], "") | own])
+    make_edits(originals, attacks)
+    assert "own" in {s.id for s in load_dataset(originals).samples}  # nobody's derived file
+
+
+def test_edits_that_are_none_or_cannot_be_made_are_refused(originals: Path, monkeypatch) -> None:
+    with pytest.raises(UserError, match="leaves a photograph a photograph"):
+        make_edits(originals, [Edit(method="telea")])
+    monkeypatch.setenv("WASHTEST_WEIGHTS", "")
+    monkeypatch.setattr("bench.weights.cache_folder", lambda: originals)
+    with pytest.raises(UserError, match="run: washtest weights fetch lama"):
+        make_edits(originals, [Edit(), Edit(method="lama")])
+    assert not (originals / "masks").exists()
 
 
 def test_twins_made_again_are_the_same_and_replace_the_old_ones(originals: Path) -> None:

@@ -13,9 +13,10 @@ pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 
 from bench.check_pictures import photograph
 from bench.errors import CodedError, Unavailable, UserError
-from bench.neural import vae
+from bench.neural import tiles, vae
 from bench.neural.graph import Graph, Parameters
-from bench.neural.vae import Part, Vae
+from bench.neural.tiles import Part
+from bench.neural.vae import Vae
 
 
 def stand_in(spoilt: bool = False) -> Vae:
@@ -72,9 +73,9 @@ def test_tiles_are_the_untiled_result(tile: int, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize(("size", "reach", "most"), [(1, 9, 128), (129, 9, 128), (7, 1, 3), (9, None, 2)])
 def test_tiles_cover_each_cell_once_and_stay_small(size: int, reach: int | None, most: int) -> None:
-    tiles = list(vae._tiles(size, reach, most))
-    assert [cell for begin, end, _, _ in tiles for cell in range(begin, end)] == list(range(size))
-    for begin, end, first, last in tiles:
+    found = list(tiles.cuts(size, reach, most))
+    assert [cell for begin, end, _, _ in found for cell in range(begin, end)] == list(range(size))
+    for begin, end, first, last in found:
         assert 0 <= first <= begin < end <= last <= size
         assert reach is None or last - first <= most
         assert first == max(0, begin - (reach or 0)) and last == min(size, end + (reach or 0))

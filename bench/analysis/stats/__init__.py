@@ -18,7 +18,7 @@ from bench.analysis.stats.intervals import (
     wilson,
 )
 from bench.analysis.stats.multiple import holm
-from bench.analysis.stats.paired import Difference, auc_difference, mcnemar
+from bench.analysis.stats.paired import Difference, auc_difference, effective_pairs, mcnemar, paired_interval
 from bench.analysis.stats.ranking import Ranked, auc, auc_interval, average_precision, rank_rows, roc_points
 from bench.analysis.stats.resampling import (
     RESAMPLES,
@@ -56,6 +56,7 @@ __all__ = [
     "clopper_pearson",
     "clustered_variance",
     "draw",
+    "effective_pairs",
     "gap_interval",
     "holm",
     "interval",
@@ -63,6 +64,7 @@ __all__ = [
     "mean_by_group",
     "mean_interval",
     "needed_for",
+    "paired_interval",
     "percentiles",
     "rank_interval",
     "rank_rows",
