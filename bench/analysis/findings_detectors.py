@@ -33,10 +33,18 @@ def no_better_than_headers(run: Run, errors: pd.DataFrame) -> list[dict[str, Any
     return [row for row in as_rows(rows) if row["detector"] != BASELINE and reads.get(row["detector"]) != "file"]
 
 
+def lacks_baseline(run: Run) -> bool:
+    """Whether a detector that sees pixels was run without the header baseline beside it."""
+    detectors = run.header.get("detectors", [])
+    return all(d["name"] != BASELINE for d in detectors) and any(d.get("reads") != "file" for d in detectors)
+
+
 def detector_findings(run: Run, frozen: pd.DataFrame, errors: pd.DataFrame, say: Say) -> Iterator[Finding]:
     """Cautions about formats and drifting thresholds, then errors on clean files and at worst."""
     clean, pooled = clean_attacks(run), errors[errors["source"].eq(POOLED)]
     ranked: list[tuple[float, Finding]] = []
+    if lacks_baseline(run):
+        yield Finding("gap", say("no_baseline"), "detectors")
     yield from (_bias(row, say) for row in no_better_than_headers(run, errors))
     for name in detector_names(run):
         if name == BASELINE:

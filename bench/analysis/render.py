@@ -7,7 +7,7 @@ import html
 import io
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -19,6 +19,9 @@ FORMATS = ("csv", "md", "latex", "html")
 #: A spreadsheet takes a cell that starts like this for a formula, the last four in East Asian settings
 #: (https://owasp.org/www-community/attacks/CSV_Injection).
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+#: A threshold is one of the scores that it was made from: rounded, it would flag those that tie with it.
+EXACT = ("threshold", "oracle_threshold")
 
 #: Characters that no printed table can hold, and XML none at all: controls, lone surrogates.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
@@ -44,21 +47,28 @@ def cell_text(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _cells(frame: pd.DataFrame, escape: Callable[[str], str]) -> list[tuple[str, ...]]:
+def _exact_text(value: Any) -> str:
+    """As ``cell_text``, with all the digits that it takes to read the same number again."""
+    whole = isinstance(value, float) and math.isfinite(value)
+    return repr(float(value)).removesuffix(".0") if whole else cell_text(value)
+
+
+def _cells(frame: pd.DataFrame, escape: Callable[[str], str], exact: Sequence[str] = ()) -> list[tuple[str, ...]]:
     """The rows as text; ``escape`` is applied to cells that are text already, numbers need none."""
     columns = []
     for name in frame.columns:
+        text = _exact_text if name in exact else cell_text
         values = frame[name].astype(object).to_list()
-        columns.append([escape(value) if isinstance(value, str) else cell_text(value) for value in values])
+        columns.append([escape(value) if isinstance(value, str) else text(value) for value in values])
     return list(zip(*columns, strict=True))
 
 
 def to_csv(frame: pd.DataFrame) -> str:
-    """RFC 4180 with LF line ends. The same frame gives the same bytes on every machine."""
+    """RFC 4180 with LF line ends; thresholds in full. The same frame gives the same bytes on every machine."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(frame.columns)
-    writer.writerows(_cells(frame, _csv))
+    writer.writerows(_cells(frame, _csv, EXACT))
     return out.getvalue()
 
 

@@ -95,7 +95,7 @@ def _by(run: Run, scores: Cube, names: list[str], member: Codes, judged: Bools, 
     for name, column in (("gap", gap), ("gap_low", gap_low), ("gap_high", gap_high)):
         table.loc[pooled, name] = column
     table["gap_between"] = ""
-    table.loc[pooled, "gap_between"] = np.where(several, between, "")
+    table.loc[pooled, "gap_between"] = np.where(several & (gap > 0), between, "")
     table["note"] = np.where(enough, "", f"n_human < {MIN_N}")
     table.loc[pooled, "note"] = np.where(several, "", f"fewer than two with n >= {MIN_N}")
     return table[pooled | (total > 0)].reset_index(drop=True)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 import pandas as pd
 
 from bench.analysis import detection, drift, edited, grid, pairs, policy, robustness, subgroups, survival, watermarks
-from bench.analysis.findings_detectors import no_better_than_headers
+from bench.analysis.detection import BASELINE
+from bench.analysis.findings_detectors import lacks_baseline, no_better_than_headers
 from bench.analysis.stats import RESAMPLES
 from bench.analysis.thresholds import thresholds
 from bench.errors import unknown
@@ -50,7 +51,7 @@ def make(run: Run, only: Sequence[str] | None = None) -> dict[str, pd.DataFrame]
 def caption(run: Run, name: str, made: Mapping[str, pd.DataFrame]) -> str:
     """What a printed table has to say about itself: what it is over, what it was made with, and what casts doubt on it.
 
-    Tables of detectors say which of them the header baseline matches.
+    Tables of detectors say which of them the header baseline matches, or that there is none in the run.
 
     Args:
         run: the records.
@@ -89,7 +90,11 @@ def caption(run: Run, name: str, made: Mapping[str, pd.DataFrame]) -> str:
     if "regime" in made[name] and "native regime" not in over.get(name, ""):
         facts.insert(0, f"regimes {' and '.join(header.get('regimes', []))}")
     text = "; ".join([what, *([over[name]] if name in over else []), *facts]) + "."
-    doubted = no_better_than_headers(run, made["detector_errors"]) if "detector" in made[name] else []
+    if not {"detector", "detector_a"} & set(made[name]):
+        return text
+    if lacks_baseline(run):
+        return f"{text} Caution: no baseline that sees no pixels stands beside them; add --detector {BASELINE} for one."
+    doubted = no_better_than_headers(run, made["detector_errors"])
     if not doubted:
         return text
     told = (f"{r['detector']} ({r['regime']}, AUC {r['auc']:.2f} against {r['header_auc']:.2f})" for r in doubted)

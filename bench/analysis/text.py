@@ -58,6 +58,8 @@ EN = CHARTS_EN | {
     "AUC {header}, {detector} {auc} on {n_human} human and {n_ai} AI files, unattacked.",
     "guessing": "{detector} is no better than the baseline that sees no pixels ({regime}): AUC {auc} against {header} "
     "on {n_human} human and {n_ai} AI files, unattacked.",
+    "no_baseline": "The run has no header baseline, so nothing says how far file formats alone would get: add "
+    "--detector header.",
     "holds_best": "Of {ranked} detectors, {best} holds out best ({regime}): fewest AI files missed, on average over "
     "attack families and at frozen thresholds, and no other may rank first; next is {second}. {n} families of AI "
     "files.",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
               help="Learn from files as they come, or all made alike.")  # fmt: skip
 @click.option("--jpeg", type=int, nargs=2, metavar="LOW HIGH", help="Add JPEG copies of random quality, e.g. 60 100.")
 @click.option("--resize", type=float, nargs=2, metavar="LOW HIGH", help="Add copies of random scale, e.g. 0.5 1.")
-@click.option("--copies", type=int, default=1, show_default=True, help="How many such copies of each file.")
+@click.option("--copies", type=int, help="How many such copies of each file. [default: 1]")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all chance.")
 @click.option("--jobs", type=click.IntRange(0), help="Worker processes; 0: none. [default: one per processor]")
 @json_option
@@ -35,7 +35,7 @@ def train(
     regime: str,
     jpeg: tuple[int, int] | None,
     resize: tuple[float, float] | None,
-    copies: int,
+    copies: int | None,
     seed: int,
     jobs: int | None,
     as_json: bool,
@@ -66,7 +66,9 @@ def train(
         learners = ", ".join(d.info.name for d in DETECTORS if isinstance(d, Trainable))
         raise UserError(f"{detector} does not learn; those that do: {learners}")
     try:
-        augmentation = Augmentation(jpeg, resize, copies) if jpeg or resize else None
+        if copies is not None and not (jpeg or resize):
+            raise ValueError("--copies says how many; say of what kind with --jpeg or --resize")
+        augmentation = Augmentation(jpeg, resize, 1 if copies is None else copies) if jpeg or resize else None
     except ValueError as error:
         raise UserError(f"augmentation: {error}") from None
     loaded = load_dataset(find_dataset(dataset))

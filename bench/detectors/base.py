@@ -7,6 +7,7 @@ made later, from the calibration split, by ``bench.analysis``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
@@ -47,6 +48,21 @@ class DetectorInfo:
     probability: bool = False
     batch: int = 1
 
+    def __post_init__(self) -> None:
+        for field in ("name", "version"):
+            if not isinstance(text := getattr(self, field), str) or not text or not text.isprintable():
+                raise ValueError(f"{field} must be a text of one line, not empty, got {text!r}")
+        if self.reads not in ("pixels", "file", "both"):
+            raise ValueError(f"reads must be pixels, file or both, got {self.reads!r}")
+        if self.default_threshold is not None and not _finite(self.default_threshold):
+            raise ValueError(f"default_threshold must be a finite number, got {self.default_threshold!r}")
+        if not isinstance(self.batch, int) or self.batch < 1:
+            raise ValueError(f"batch must be a whole number of 1 or more, got {self.batch!r}")
+
+
+def _finite(number: object) -> bool:
+    return isinstance(number, int | float) and math.isfinite(number)
+
 
 @dataclass(frozen=True)
 class Score:
@@ -60,8 +76,6 @@ class Score:
 
 def checked(value: object) -> Score:
     """A number as a score; anything else, a text too, NaN and infinity as a coded error."""
-    import math
-
     try:
         single = value.item() if hasattr(value, "item") else value  # arrays and tensors of one element
         if isinstance(single, str | bytes | bytearray):

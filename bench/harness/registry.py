@@ -123,6 +123,8 @@ def detector(text: str) -> Detector:
     for known in DETECTORS:
         if text.lower() == known.info.name.lower():
             return known
+    if "@" in text.rpartition(")")[2]:
+        raise UserError(f"{text}: a model file that washtest train made ends in {SUFFIX}")
     names = [known.info.name for known in DETECTORS]
     return _as_detector(_build(text, detector_classes(), "detector", names), text)
 
@@ -146,10 +148,17 @@ def _pretrained(text: str) -> Detector:
 
 
 def _as_detector(thing: Any, name: str) -> Detector:
+    from bench.detectors.base import DetectorInfo
     from bench.detectors.plugins.function import CallableDetector
 
     thing = _made(thing, name)
-    if hasattr(thing, "score") and hasattr(thing, "info"):
+    try:
+        info = getattr(thing, "info", None)
+    except Exception as error:  # a property of the user's own
+        raise UserError(f"{name}: its info fails: {type(error).__name__}: {error}") from None
+    if hasattr(thing, "score") and info is not None:
+        if not isinstance(info, DetectorInfo):
+            raise UserError(f"{name}: info must be a bench.detectors.base.DetectorInfo, got {type(info).__name__}")
         detector: Detector = thing
         return detector
     if callable(thing):
@@ -169,6 +178,8 @@ def _made(thing: Any, name: str) -> Any:
 
 
 def _build(text: str, classes: dict[str, Any], kind: str, more_names: list[str] | None = None) -> Any:
+    if text.endswith(".py"):
+        raise UserError(f"{text} may define several things; name the {kind} in it: {text}:NAME")
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: nested too deeply

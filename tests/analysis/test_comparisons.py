@@ -158,6 +158,7 @@ def test_subgroups_and_their_gap(made, make_run):
     found = row(made["subgroup_fpr"], detector="constant", attack="Identity()", by="source", subgroup="*")
     assert (found["n_human"], found["fp"], found["gap"], found["gap_low"]) == (200, 0, 0, 0)
     assert found["gap_high"] == pytest.approx(stats.clopper_pearson(0, 100)[1])
+    assert found["gap_between"] == ""  # none is highest
     assert list(rows(made["subgroup_fpr"], detector="perfect", attack="Identity()")["subgroup"]) == [
         "*",
         "camera0",

@@ -39,6 +39,13 @@ def test_a_detector_that_beats_the_baseline_is_not(make_run):
     assert not any("pixels" in text for text in said(run))
 
 
+def test_a_run_without_the_baseline_says_so(make_run):
+    without = said(make_run(Spec(people(12, 12, calibration=20), detectors=[detector("d")])))
+    assert any("no header baseline" in text for text in without)
+    label = said(make_run(Spec(people(12, 12), detectors=[detector("declared", reads="file")])))
+    assert not any("no header baseline" in text for text in label)
+
+
 def test_best_and_worst_label_are_named_with_n_and_interval(make_run):
     def read(label, sample, attack):
         return "intact" if label == "iptc" or attack == "Identity()" else "absent"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -112,12 +113,37 @@ def test_the_caption_of_a_detectors_table_names_those_the_header_baseline_matche
     errors = made["detector_errors"].query("source == '*' and attack == 'Identity()' and detector == 'd'")
     auc, header = errors[errors["regime"].eq("native")][["auc", "header_auc"]].iloc[0]
     said = f"does about as well as d (native, AUC {auc:.2f} against {header:.2f})."
-    for name in ("detector_errors", "edited_by_area", "policy", "thresholds"):
+    for name in ("detector_errors", "detector_pairs", "edited_by_area", "policy", "thresholds"):
         assert tables.caption(run, name, made).endswith(said)
     assert "Caution" not in tables.caption(run, "label_survival", made)
     for form in ("md", "latex", "html"):
         assert "a baseline that sees no pixels" in render_tables(run.folder, form, ["policy"])["policy"]
     assert list(render_tables(run.folder, "md", ["policy"])) == ["policy"]
+
+
+def test_thresholds_are_written_in_full(make_run):
+    """One that is rounded down would flag the very score that it was set on."""
+    samples = people(24, 24, calibration=20)
+    run = make_run(Spec(samples, detectors=[detector("d")], score=lambda n, s, a, r: chance(s.id).random()))
+    for name, column in (("thresholds", "threshold"), ("threshold_drift", "oracle_threshold")):
+        made = tables.make(run, [name])[name]
+        written = [row[column] for row in csv.DictReader(io.StringIO(to_csv(made)))]
+        assert any(written)
+        assert [float(text) for text in written if text] == made[column].dropna().to_list()
+    frame = pd.DataFrame({"threshold": [1.0, np.nan, 1e-7, np.inf], "fpr": [1 / 3] * 4})
+    assert to_csv(frame) == "threshold,fpr\n1,0.333333\n,0.333333\n1e-07,0.333333\ninf,0.333333\n"
+
+
+def test_the_caption_says_where_no_baseline_was_run(make_run):
+    def said(*entries) -> str:
+        run = make_run(Spec(people(12, 12, calibration=20), detectors=entries))
+        return tables.caption(run, "detector_errors", tables.make(run))
+
+    label, baseline = detector("declared", reads="file"), detector("header", reads="file")
+    assert said(label, detector("d")).endswith("no baseline that sees no pixels stands beside them; "
+                                               "add --detector header for one.")  # fmt: skip
+    assert "stands beside" not in said(baseline, detector("d"))
+    assert "Caution" not in said(label)
 
 
 def test_an_unknown_table_says_what_there_is(make_run):

@@ -1,8 +1,10 @@
 """Detectors against the libraries they stand in for, and against what other people's code may return."""
 
 import math
+import re
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -280,3 +282,9 @@ def test_registered_detectors_are_what_they_say() -> None:
     names = [detector.info.name for detector in DETECTORS]
     assert len(set(names)) == len(names)
     assert all(isinstance(detector, Detector) for detector in DETECTORS)
+
+
+def test_the_page_of_costs_has_every_detector() -> None:
+    page = (Path(__file__).resolve().parents[2] / "results/detector-costs.md").read_text("utf-8")
+    rows = re.findall(r"^\| `([^`]+)` \| (\w+) \|", page, re.M)
+    assert rows == [(detector.info.name, detector.info.reads) for detector in DETECTORS]

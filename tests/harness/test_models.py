@@ -236,6 +236,7 @@ def test_command_reports_what_it_has_seen_and_not(washtest, tiny: Path, tmp_path
         (["declared"], "declared does not learn; those that do: header, spectrum"),
         (["spectrum", "--out", "m.npz"], "let the model file end in .safetensors: m.safetensors"),
         (["spectrum", "--jpeg", "90", "10"], "augmentation: jpeg must be two numbers"),
+        (["spectrum", "--copies", "3"], "--copies says how many; say of what kind with --jpeg or --resize"),
         (["spectrum", "--dataset", "nonesuch"], "nonesuch"),
         (["spectrum@m.safetensors"], "cannot be read"),
     ],

@@ -158,6 +158,16 @@ def number(paths):
     return [float(len(path)) for path in paths]
 
 
+class Numbered(Whole):
+    info = 3
+
+
+class Failing(Whole):
+    @property
+    def info(self):
+        return 1 / 0
+
+
 NOT_CALLABLE = 3
 '''
 
@@ -192,6 +202,12 @@ def test_module_gives_a_detector(plugin: Path, monkeypatch: pytest.MonkeyPatch) 
         ("no_such_module:score", "cannot be imported: ModuleNotFoundError"),
         ("my_plugin.py:NOT_CALLABLE", "is neither a detector (score, info) nor callable"),
         ("my_plugin.py:Needs", "cannot be made without parameters: TypeError"),
+        ("my_plugin.py:Numbered", "info must be a bench.detectors.base.DetectorInfo, got int"),
+        ("my_plugin.py:Failing", "its info fails: ZeroDivisionError"),
+        ("batchless.py:Lazy", "cannot be imported: ValueError: batch must be a whole number of 1 or more, got 0"),
+        ("my_plugin.py", "name the detector in it: my_plugin.py:NAME"),
+        ("spectrum@my.pth", "a model file that washtest train made ends in .safetensors"),
+        ("Spectrum(copies=1)@my", "a model file that washtest train made ends in .safetensors"),
         ("broken.py:score", "cannot be imported: ZeroDivisionError"),
         ("leaves.py:score", "cannot be imported: SystemExit"),
         ("attribute.py:score", "cannot be imported: AttributeError: module 'math' has no attribute 'no_such'"),
@@ -202,6 +218,10 @@ def test_plugin_that_cannot_be_used_is_one_line(
 ) -> None:
     monkeypatch.chdir(plugin.parent)
     Path("broken.py").write_text("1 / 0\n")
+    Path("batchless.py").write_text(
+        "from bench.detectors.base import DetectorInfo\n"
+        "class Lazy:\n    info = DetectorInfo('x', '1', 'both', batch=0)\n"
+    )
     Path("leaves.py").write_text("raise SystemExit(0)\n")
     Path("attribute.py").write_text("import math\nmath.no_such\n")
     with pytest.raises(UserError) as raised:

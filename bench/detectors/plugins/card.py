@@ -7,6 +7,7 @@ The keys are flat. Which way in a card describes shows in one of them: ``model``
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -56,8 +57,9 @@ class About:
             raise ValueError("version and licence must be texts of one line, not empty")
         if self.reads not in ("pixels", "file", "both"):
             raise ValueError(f"reads must be pixels, file or both, got {self.reads!r}")
-        if type(self.default_threshold) not in (int, float, type(None)):
-            raise ValueError(f"default_threshold must be a number, got {self.default_threshold!r}")
+        default = self.default_threshold
+        if default is not None and (type(default) not in (int, float) or not math.isfinite(default)):
+            raise ValueError(f"default_threshold must be a finite number, got {default!r}")
         if not 1 <= self.batch <= 1024:
             raise ValueError(f"batch must be in 1..1024, got {self.batch}")
 
