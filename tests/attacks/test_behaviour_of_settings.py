@@ -19,6 +19,8 @@ from attacks.copies import ResizeTo
 from attacks.cover import Erase, Pad
 from attacks.denoise import Denoise
 from attacks.diffusion import DiffusionRegenerate
+from attacks.edit import Edit, Patch
+from attacks.explicit import RemoveVisible
 from attacks.geometry import FILTERS, PLACES, Aspect, Crop, CropArea, Flip, Resize, ResizedCrop
 from attacks.gradient import GradientAttack
 from attacks.metadata import BLOCKS, MEMBERS, EditField, Forge, Strip
@@ -94,6 +96,9 @@ CLASSES = (
     Denoise,
     SuperResolve,
     Resynthesise,
+    Edit,
+    Patch,
+    RemoveVisible,
     Strip,
     EditField,
     Forge,
@@ -180,6 +185,17 @@ SIMPLE = st.one_of(
     st.builds(Denoise, number(0.001, 0.5), st.sampled_from(["nlm", "wavelet", "tv", "dncnn"])),
     st.builds(SuperResolve, number(1, 4)),
     st.builds(Resynthesise, number(0, 0.5), number(0.1, 1), number(0, 2)),
+    st.builds(Edit, number(0.01, 0.7), st.sampled_from(["washvae", "lama", "telea", "copy-move"])),
+    st.builds(Edit, number(0.01, 0.7), st.just("splice"), st.sampled_from(["ai.png", "a/b c"])),
+    st.builds(Patch, number(0.01, 0.7), st.sampled_from(["", "photo.jpg"])),
+    st.builds(
+        RemoveVisible,
+        st.sampled_from(["crop", "blur", "telea", "washvae"]),
+        st.sampled_from(["bottom-right", "top-left"]),
+        number(0.01, 1),
+        number(0.01, 1),
+        number(0, 0.5),
+    ),
     st.builds(Strip, st.sampled_from(METADATA_KINDS)),
     st.builds(Strip, st.just("all"), st.lists(st.sampled_from(METADATA_KINDS), max_size=2).map(tuple)),
     st.builds(EditField, st.sampled_from(MEMBERS), st.from_regex("[A-Za-z0-9._/: -]{0,200}", fullmatch=True)),
