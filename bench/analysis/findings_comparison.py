@@ -19,12 +19,18 @@ def rank_findings(run: Run, robustness: pd.DataFrame, say: Say) -> Iterator[Find
         if len(rows) < 2:
             continue
         told = [f"{row['detector']} {percent(row['area'], row['area_low'], row['area_high'])}" for row in rows]
-        first = [text for text, row in zip(told, rows, strict=True) if row["rank_low"] == 1]
+        first = [i for i, row in enumerate(rows) if row["rank_low"] == 1]
         about = {"regime": regime, "ranked": len(rows), "n": rows[0]["families_ai"]}
         if len(first) == 1:
-            yield Finding("detector", say("holds_best", best=told[0], second=told[1], **about), "detectors")
+            text = say("holds_best", best=told[0], second=told[1], **about)
         else:
-            yield Finding("detector", say("hold_alike", names=", ".join(first), **about), "detectors")
+            text = say("hold_alike", names=", ".join(told[i] for i in first), **about)
+        if all(pd.notna(rows[i]["fpr"]) for i in first):
+            # Few misses are no merit of a detector that comes to flag everything.
+            rates = [percent(rows[i]["fpr"], rows[i]["fpr_low"], rows[i]["fpr_high"]) for i in first]
+            named = [f"{rows[i]['detector']} {rate}" for i, rate in zip(first, rates, strict=True)]
+            text += " " + say("also_flags", names=", ".join(named))
+        yield Finding("detector", text, "detectors")
 
 
 def subgroup_findings(run: Run, table: pd.DataFrame, say: Say) -> Iterator[Finding]:

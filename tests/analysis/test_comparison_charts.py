@@ -83,10 +83,13 @@ class TestRanks:
         for i, regime in enumerate(("native", "canonical")):
             rows = overall[overall["regime"].eq(regime)].sort_values("rank")
             for panel, name, scale in ((axes[2 * i], "area", 100), (axes[2 * i + 1], "rank", 1)):
-                bars, dots = panel.lines[::2], panel.lines[1::2]
+                lines = panel.lines[: 2 * len(rows)]
+                bars, dots = lines[::2], lines[1::2]
                 assert [dot.get_xdata()[0] for dot in dots] == [scale * x for x in rows[name]]
                 ends = rows[[f"{name}_low", f"{name}_high"]].to_numpy(float)
                 assert [list(bar.get_xdata()) for bar in bars] == [[scale * low, scale * high] for low, high in ends]
+            diamonds = [line.get_xdata()[0] for line in axes[2 * i].lines if line.get_marker() == "D"]
+            assert diamonds == [100 * x for x in rows["fpr"]]
             names = [label.get_text() for label in axes[2 * i].get_yticklabels()]
             assert names == rows["detector"].tolist()
 

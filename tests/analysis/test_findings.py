@@ -212,17 +212,20 @@ def test_the_detector_that_holds_out_best_is_named_where_the_data_can_tell(make_
         return float(sample.truth == "ai" and (name == "good" or "Jpeg" not in attack))
 
     run = make_run(Spec(people(30, 30, calibration=20), detectors=[detector("bad"), detector("good")], score=score))
-    (text,) = [text for text in said(run) if "holds out best" in text]
+    (text,) = [text for text in said(run) if "misses fewest" in text]
     rows = tables.make(run, ["robustness"])["robustness"].query("attack_family == '*'").set_index("detector")
     assert text.startswith("Of 2 detectors, good 0 % [0, ")
-    assert f"next is bad {whole(rows.loc['bad', 'area'])} %" in text and text.endswith("30 families of AI files.")
+    assert f"next is bad {whole(rows.loc['bad', 'area'])} %" in text and "30 families of AI files." in text
+    assert text.endswith("Human files flagged under the same attacks: good 0 % [0, 12].")
 
 
 def test_detectors_that_cannot_be_told_apart_are_named_together(make_run):
     run = make_run(Spec(people(30, 30, calibration=20), detectors=[detector("a"), detector("b")],
                         score=lambda n, s, a, r: float(s.truth == "ai" and "Jpeg" not in a)))  # fmt: skip
-    (text,) = [text for text in said(run) if "holds out best" in text]
-    assert text.startswith("Which of 2 detectors holds out best the data cannot tell (native). Any of these may: a ")
+    (text,) = [text for text in said(run) if "misses fewest" in text]
+    assert text.startswith(
+        "Which of 2 detectors misses fewest AI files the data cannot tell (native). Any of these may: a "
+    )
 
 
 @pytest.mark.parametrize("flagged", [0.0, 1.0])
