@@ -1,4 +1,4 @@
-"""Which detector holds out best, and how sure that is: areas under their misses, and the ranks that follow."""
+"""Which detector misses fewest, and how sure that is: areas under their misses, and the ranks that follow."""
 
 from __future__ import annotations
 

@@ -18,7 +18,8 @@ from bench.records import Run
 def findings(run: Run, tables: Mapping[str, pd.DataFrame], say: Say) -> list[Finding]:
     """Everything worth a sentence, cautions first.
 
-    Then labels, watermarks, detectors (who holds out best, then most misses first), what a platform would show, gaps.
+    Then labels, watermarks, detectors (who misses fewest on average, then most misses first), what a platform would
+    show, gaps.
     """
     found = [
         *label_findings(run, tables["label_survival"], tables["label_false_positives"], say),

@@ -1,4 +1,4 @@
-"""What the summary says when detectors are set side by side: who holds out best, and whom false positives hit."""
+"""What the summary says when detectors are set side by side: who misses fewest, and whom false positives hit."""
 
 from __future__ import annotations
 

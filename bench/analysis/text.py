@@ -60,8 +60,8 @@ EN = CHARTS_EN | {
     "on {n_human} human and {n_ai} AI files, unattacked.",
     "no_baseline": "The run has no header baseline, so nothing says how far file formats alone would get: add "
     "--detector header.",
-    "holds_best": "Of {ranked} detectors, {best} misses fewest AI files ({regime}), on average over attack families and "
-    "at frozen thresholds, and no other may rank first; next is {second}. {n} families of AI files.",
+    "holds_best": "Of {ranked} detectors, {best} misses fewest AI files ({regime}), on average over attack families "
+    "and at frozen thresholds, and no other may rank first; next is {second}. {n} families of AI files.",
     "hold_alike": "Which of {ranked} detectors misses fewest AI files the data cannot tell ({regime}). Any of these "
     "may: {names} of AI files missed, on average over attack families and at frozen thresholds. {n} families of AI files.",
     "also_flags": "Human files flagged under the same attacks: {names}.",
