@@ -63,7 +63,8 @@ EN = CHARTS_EN | {
     "holds_best": "Of {ranked} detectors, {best} misses fewest AI files ({regime}), on average over attack families "
     "and at frozen thresholds, and no other may rank first; next is {second}. {n} families of AI files.",
     "hold_alike": "Which of {ranked} detectors misses fewest AI files the data cannot tell ({regime}). Any of these "
-    "may: {names} of AI files missed, on average over attack families and at frozen thresholds. {n} families of AI files.",
+    "may: {names} of AI files missed, on average over attack families and at frozen thresholds. {n} families of AI "
+    "files.",
     "also_flags": "Human files flagged under the same attacks: {names}.",
     "subgroup_gap": "{detector} wrongly flags human files of one {kind} more often than of another ({regime}), "
     "untouched: {gap} points between {between}, of {n_human} human files.",
