@@ -18,6 +18,7 @@ from bench.analysis.frames import (
     outcomes,
     regime_names,
     scored,
+    scored_views,
 )
 from bench.analysis.stats import interval
 from bench.analysis.thresholds import thresholds
@@ -47,12 +48,13 @@ def edited_by_area(run: Run) -> pd.DataFrame:
     and threshold. Denominators are those of ``detector_errors``: a file without a score is not flagged, ``unavailable``
     leaves ``n``. Cells with fewer than ten files have counts and no rate.
     """
+    views = scored_views(run)
+    if not (views["split"].eq("test") & views["truth"].eq("ai_edited")).any():
+        return _typed(pd.DataFrame(columns=COLUMNS))
     rows = scored(run, (*SCORED, "edited_area"))
     frozen = thresholds(run)
     rows = rows[rows["split"].eq("test") & rows["truth"].isin(TRUTHS)]
     attacks = attack_frame(run)
-    if not rows["truth"].eq("ai_edited").any():
-        return _typed(pd.DataFrame(columns=COLUMNS))
     place = _class(rows)
     attack, outcome = codes(rows["attack"], list(attacks["attack"])), outcomes(rows)
     value = rows["value"].to_numpy(float)
