@@ -17,7 +17,9 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis import run_comparison, side_by_side, tables, traffic
+from bench.analysis import tables, traffic
+from bench.analysis.compare import runs as run_comparison
+from bench.analysis.compare import side_by_side
 from bench.errors import UserError
 from bench.files import write_whole
 from bench.records import NOT_JUDGED, SCHEMA_VERSION, TABLES, Run
@@ -59,7 +61,7 @@ COMMANDS: dict[str, tuple[str, Sequence[str], str]] = {
 HEAD = """# Data dictionary
 
 Every column of a run's tables and record files, and every key of its `run.json`. Made by `make dictionary` from the
-descriptions in `bench/analysis/columns/`; a test compares it with the tables themselves.
+descriptions in `bench/analysis/tables/columns/`; a test compares it with the tables themselves.
 
 A blank cell is a missing value, never a zero. `*` in a column of names stands for all of them together. A *share* is a
 number in 0..1. Intervals are 95 %. Cells of fewer than ten files show counts and no rate, and say so in `note`; the
@@ -86,7 +88,7 @@ class Column:
 
 
 def _described(file: str) -> dict[str, Any]:
-    return tomllib.loads(resources.files("bench.analysis").joinpath("columns", file).read_text("utf-8"))
+    return tomllib.loads(resources.files("bench.analysis.tables").joinpath("columns", file).read_text("utf-8"))
 
 
 def table_columns() -> dict[str, list[str]]:
@@ -120,7 +122,9 @@ def _column(table: str, name: str, known: Mapping[str, list[str]]) -> Column:
         if of:
             kind, unit, _ = known[of]
             return Column(name, kind, unit, f"{end} end of the 95 % interval of `{of}`")
-    raise UserError(f"column {name} of table {table} has no description; add one to bench/analysis/columns/tables.toml")
+    raise UserError(
+        f"column {name} of table {table} has no description; add one to bench/analysis/tables/columns/tables.toml"
+    )
 
 
 def superfluous() -> list[str]:

@@ -34,7 +34,9 @@ def analyse(run_folder: Path, formats: Sequence[str] = ("svg", "png")) -> list[P
     Raises:
         UserError: no run there, records that cannot be read, an unknown format.
     """
-    from bench.analysis import charts, render, report, style, tables
+    from bench.analysis import charts, render, tables
+    from bench.analysis.charts import style
+    from bench.analysis.page import report
     from bench.files import write_whole
 
     charts.check_names(None, formats)
@@ -103,7 +105,7 @@ def _inputs(run_folder: Path) -> Iterator[Path]:
     for table in TABLES:
         yield from shard_files(run_folder, table)
     here = Path(__file__).parent
-    yield from sorted([*here.rglob("*.py"), *(here / "templates").iterdir()])
+    yield from sorted([*here.rglob("*.py"), *(here / "page" / "templates").iterdir()])
 
 
 def _drop_stale(run_folder: Path, names: Sequence[str]) -> None:
@@ -163,7 +165,8 @@ def write_report(run_folder: Path) -> Path:
     Raises:
         UserError: no run there.
     """
-    from bench.analysis import report, tables
+    from bench.analysis import tables
+    from bench.analysis.page import report
 
     run = load(run_folder)
     return report.write_report(run, tables.make(run), run_folder / "report.html")

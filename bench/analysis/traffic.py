@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bench.analysis.detection import MIN_N
-from bench.analysis.policy import COUNTED, NO_DETECTOR, REGIME, is_fallback
 from bench.analysis.stats import Floats, interval
-from bench.analysis.thresholds import main_threshold
+from bench.analysis.tables.detection import MIN_N
+from bench.analysis.tables.policy import COUNTED, NO_DETECTOR, REGIME, is_fallback
+from bench.analysis.tables.thresholds import main_threshold
 from bench.errors import UserError, unknown
 from bench.records import Run
 

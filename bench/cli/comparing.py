@@ -16,7 +16,7 @@ from bench.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.analysis.run_comparison import Comparison
+    from bench.analysis.compare.runs import Comparison
 
 #: Exit code where the second run is worse than allowed.
 WORSE = 3
@@ -95,8 +95,8 @@ def _compare_runs(
     form: str | None, out: Path | None,
 ) -> int:  # fmt: skip
     from bench import records
-    from bench.analysis import run_comparison
-    from bench.analysis.common_ground import common_ground
+    from bench.analysis.compare import runs as run_comparison
+    from bench.analysis.compare.common_ground import common_ground
 
     ground = common_ground(records.load(before), records.load(after))
     # Who names only detectors asks nothing about labels, and the other way round.
@@ -127,7 +127,7 @@ def _compare_detectors(
     folder: Path, names: tuple[str, ...], baseline: str | None, form: str | None, out: Path | None
 ) -> None:
     from bench import records
-    from bench.analysis import side_by_side
+    from bench.analysis.compare import side_by_side
 
     run = records.load(folder)
     found = side_by_side.compare_detectors(run, names, baseline)

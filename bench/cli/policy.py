@@ -64,8 +64,8 @@ def policy(
     """
     from bench import records
     from bench.analysis import render, traffic
-    from bench.analysis.policy import DECLARATION_RATE, verdict_counts
-    from bench.analysis.thresholds import thresholds
+    from bench.analysis.tables.policy import DECLARATION_RATE, verdict_counts
+    from bench.analysis.tables.thresholds import thresholds
 
     run = records.load(folder)
     counts = verdict_counts(run)

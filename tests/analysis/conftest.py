@@ -12,7 +12,8 @@ from made_up_runs import Spec, write
 from realistic_runs import realistic_marked
 
 from bench import records
-from bench.analysis import charts, style, tables
+from bench.analysis import charts, tables
+from bench.analysis.charts import style
 
 
 @pytest.fixture

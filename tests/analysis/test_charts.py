@@ -13,8 +13,9 @@ from matplotlib.colors import to_rgba
 from matplotlib.patches import Rectangle
 
 from bench import records
-from bench.analysis import charts, style, tables
-from bench.analysis.inline import inline_svg
+from bench.analysis import charts, tables
+from bench.analysis.charts import style
+from bench.analysis.page.inline import inline_svg
 from bench.errors import UserError
 
 

@@ -9,12 +9,13 @@ import pytest
 from figure_checks import nothing_overlaps, texts_of
 from made_up_runs import ATTACKS, Spec, chance, detector, people
 
-from bench.analysis import charts, style, tables
-from bench.analysis.chart_distributions import bin_edges, shares
-from bench.analysis.chart_matrix import RATES, SIGNIFICANT
-from bench.analysis.chart_slope import spread
+from bench.analysis import charts, tables
+from bench.analysis.charts import style
+from bench.analysis.charts.distributions import bin_edges, shares
+from bench.analysis.charts.matrix import RATES, SIGNIFICANT
+from bench.analysis.charts.slope import spread
 from bench.analysis.frames import POOLED
-from bench.analysis.wording import whole
+from bench.analysis.text.wording import whole
 
 
 def draw(run, kind):

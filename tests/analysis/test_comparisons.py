@@ -10,7 +10,8 @@ import pytest
 from made_up_runs import ATTACKS, Sample, Spec, chance, detector, people, write
 
 from bench import records
-from bench.analysis import drift, pairs, robustness, stats, subgroups, tables
+from bench.analysis import stats, tables
+from bench.analysis.tables import drift, pairs, robustness, subgroups
 
 COLUMNS = {
     "detector_pairs": pairs.PAIR_COLUMNS, "attack_effects": pairs.EFFECT_COLUMNS, "robustness": robustness.COLUMNS,

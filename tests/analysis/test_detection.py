@@ -12,8 +12,8 @@ from made_up_runs import ATTACKS, Sample, Spec, chance, detector, people, write
 
 from bench import records
 from bench.analysis import stats
-from bench.analysis.detection import COLUMNS, detector_errors
-from bench.analysis.thresholds import Choice, main_threshold, thresholds
+from bench.analysis.tables.detection import COLUMNS, detector_errors
+from bench.analysis.tables.thresholds import Choice, main_threshold, thresholds
 
 DESIGNED = (
     "detector, regime, attack, attack_family, severity, source, alpha, threshold, threshold_kind, n_human, fp, fpr, "

@@ -8,9 +8,10 @@ import pytest
 from figure_checks import nothing_overlaps
 from made_up_runs import Sample, Spec, detector, people
 
-from bench.analysis import charts, stats, style, tables
-from bench.analysis.detection import detector_errors
-from bench.analysis.edited import AREAS, COLUMNS, edited_by_area
+from bench.analysis import charts, stats, tables
+from bench.analysis.charts import style
+from bench.analysis.tables.detection import detector_errors
+from bench.analysis.tables.edited import AREAS, COLUMNS, edited_by_area
 
 #: So many edited files of each area; None: nobody stated it.
 EDITS = {0.0: 4, 0.05: 8, 0.0501: 12, 0.2: 20, 0.5: 10, 0.51: 12, 1.0: 3, None: 11}

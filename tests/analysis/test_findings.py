@@ -8,7 +8,7 @@ from made_up_runs import Sample, Spec, chance, detector, people
 from bench.analysis import tables
 from bench.analysis.findings import findings
 from bench.analysis.text import speaker
-from bench.analysis.wording import whole
+from bench.analysis.text.wording import whole
 
 
 def said(run) -> list[str]:

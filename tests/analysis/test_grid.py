@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from made_up_runs import Spec, detector, people
 
-from bench.analysis import grid
-from bench.analysis.grid import coverage, failures
+from bench.analysis.tables import grid
+from bench.analysis.tables.grid import coverage, failures
 
 
 def spec(**more) -> Spec:

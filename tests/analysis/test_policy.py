@@ -12,11 +12,12 @@ from made_up_runs import ATTACKS, Sample, Spec, chance, detector, people, write
 from matplotlib.text import Text
 
 from bench import records
-from bench.analysis import charts, stats, style, tables
+from bench.analysis import charts, stats, tables
+from bench.analysis.charts import style
 from bench.analysis.findings import findings
-from bench.analysis.policy import COLUMNS, VERDICTS, policy, verdict_counts
+from bench.analysis.tables.policy import COLUMNS, VERDICTS, policy, verdict_counts
+from bench.analysis.tables.thresholds import thresholds
 from bench.analysis.text import speaker
-from bench.analysis.thresholds import thresholds
 from bench.analysis.traffic import Traffic, at_chosen_thresholds, caption, expected
 from bench.errors import UserError
 

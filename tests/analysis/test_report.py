@@ -13,8 +13,9 @@ import pytest
 from made_up_runs import ATTACKS, Sample, Spec, detector, people
 
 from bench import records
-from bench.analysis import report, style, tables
-from bench.analysis.charts import draw
+from bench.analysis import tables
+from bench.analysis.charts import draw, style
+from bench.analysis.page import report
 from bench.analysis.text import EN
 
 

@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from made_up_runs import BITS, Spec, chance, detector, people
 
-from bench.analysis import side_by_side
-from bench.analysis.common_ground import common_ground
-from bench.analysis.compared_detectors import paired_rates
+from bench.analysis.compare import side_by_side
+from bench.analysis.compare.common_ground import common_ground
+from bench.analysis.compare.detectors import paired_rates
+from bench.analysis.compare.runs import COLUMNS, LEDGER_COLUMNS, caption, compare_runs
 from bench.analysis.dictionary import describe
-from bench.analysis.run_comparison import COLUMNS, LEDGER_COLUMNS, caption, compare_runs
 from bench.analysis.stats import effective_pairs, interval, mcnemar, paired_interval
 from bench.errors import UserError
 

@@ -8,7 +8,7 @@ import pytest
 from made_up_runs import ATTACKS, Sample, Spec, people
 
 from bench.analysis import stats
-from bench.analysis.survival import STATES, bundles_to_name, label_false_positives, label_states, label_survival
+from bench.analysis.tables.survival import STATES, bundles_to_name, label_false_positives, label_states, label_survival
 
 DESIGNED = (
     "label, position, mime, attack, attack_family, severity, channel, n, intact, altered, broken, residue, absent, "

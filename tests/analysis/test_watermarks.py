@@ -9,7 +9,7 @@ from made_up_runs import ATTACKS, BITS, Spec, chance, people
 from scipy.stats import binom, t
 
 from bench.analysis.stats import interval, mean_by_group
-from bench.analysis.watermarks import FPR_NOMINAL, watermark_survival
+from bench.analysis.tables.watermarks import FPR_NOMINAL, watermark_survival
 
 DESIGNED = (
     "watermark, attack, attack_family, severity, n, bit_accuracy, bit_accuracy_low, bit_accuracy_high, detected_rate, "

@@ -1,0 +1,149 @@
+"""Every chart by name, drawn from the tables (and, for curves, from the scores)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from bench.analysis.charts import style
+from bench.analysis.charts.calibration import calibration_charts
+from bench.analysis.charts.distributions import distribution_charts
+from bench.analysis.charts.edited import edited_charts
+from bench.analysis.charts.matrix import matrix_charts
+from bench.analysis.charts.policy import policy_charts
+from bench.analysis.charts.quality import quality_charts
+from bench.analysis.charts.ranks import rank_charts
+from bench.analysis.charts.roc import roc_charts
+from bench.analysis.charts.severity import severity_charts
+from bench.analysis.charts.slope import slope_charts
+from bench.analysis.charts.subgroups import subgroup_charts
+from bench.analysis.charts.survival import survival_charts
+from bench.analysis.charts.watermarks import watermark_charts
+from bench.errors import unknown
+from bench.files import write_whole
+from bench.records import Run
+
+#: Kinds of chart, in the order of the report -> the tables each is drawn from.
+NEEDS: dict[str, tuple[str, ...]] = {
+    "label_survival": ("label_survival",),
+    "watermark_survival": ("watermark_survival",),
+    "matrix": ("thresholds", "detector_errors", "attack_effects"),
+    "ranks": ("robustness",),
+    "slope": ("detector_errors", "robustness"),
+    "severity": ("thresholds", "detector_errors"),
+    "roc": ("thresholds", "detector_errors"),
+    "distributions": ("thresholds", "detector_errors"),
+    "quality": ("thresholds", "detector_errors"),
+    "subgroups": ("thresholds", "subgroup_fpr"),
+    "calibration": ("calibration",),
+    "edited_by_area": ("thresholds", "edited_by_area"),
+    "policy": ("thresholds", "policy"),
+}
+CHARTS = tuple(NEEDS)
+FORMATS = ("svg", "png", "pdf")
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawn chart.
+
+    Attributes:
+        kind: one of ``CHARTS``.
+        name: of its file, without the ending.
+        subject: the detector it is about, "" for labels, watermarks and comparisons of detectors.
+        figure: what was drawn.
+    """
+
+    kind: str
+    name: str
+    subject: str
+    figure: Figure
+
+
+def file_name(kind: str, subject: str) -> str:
+    """A file name for a chart about a detector, whose name may hold anything; different names never meet."""
+    plain = re.sub(r"[^a-z0-9]+", "-", subject.lower()).strip("-")[:40]
+    if plain != subject:
+        plain += "-" + hashlib.sha256(subject.encode()).hexdigest()[:6]
+    return f"{kind}_{plain}"
+
+
+#: Kind of chart -> whether it is drawn once per detector, and what draws it: ``(name, figure)`` one at a time.
+MAKERS: dict[str, tuple[bool, Callable[..., Iterator[tuple[str, Figure]]]]] = {
+    "label_survival": (False, survival_charts),
+    "watermark_survival": (False, watermark_charts),
+    "matrix": (False, matrix_charts),
+    "ranks": (False, rank_charts),
+    "slope": (False, slope_charts),
+    "severity": (True, severity_charts),
+    "roc": (True, roc_charts),
+    "distributions": (True, distribution_charts),
+    "quality": (True, quality_charts),
+    "subgroups": (True, subgroup_charts),
+    "calibration": (True, calibration_charts),
+    "edited_by_area": (True, edited_charts),
+    "policy": (True, policy_charts),
+}
+
+
+def needed(only: Sequence[str] | None = None) -> tuple[str, ...]:
+    """The tables that these kinds of chart are drawn from; None for all kinds."""
+    return tuple(dict.fromkeys(table for kind in only or CHARTS for table in NEEDS[kind]))
+
+
+def check_names(only: Sequence[str] | None, formats: Sequence[str]) -> None:
+    """Raise ``UserError`` for a kind of chart or a format that does not exist."""
+    for name in only or ():
+        if name not in CHARTS:
+            raise unknown("chart", name, CHARTS)
+    for form in formats:
+        if form not in FORMATS:
+            raise unknown("format", form, FORMATS)
+
+
+def draw(run: Run, tables: Mapping[str, pd.DataFrame], only: Sequence[str] | None = None) -> Iterator[Chart]:
+    """The charts of a run, one at a time, in the order of ``CHARTS``; use within ``style.styled()``.
+
+    Args:
+        run: the records.
+        tables: of ``bench.analysis.tables.make``; those of ``needed(only)`` are used.
+        only: kinds of chart; None for all.
+    """
+    for kind in CHARTS:
+        if only is not None and kind not in only:
+            continue
+        of_detectors, maker = MAKERS[kind]
+        for name, made in maker(run, *(tables[table] for table in NEEDS[kind])):
+            if of_detectors:
+                yield Chart(kind, file_name(kind, name), name, made)
+            else:
+                yield Chart(kind, name, "", made)
+
+
+def draw_all(
+    run: Run,
+    tables: Mapping[str, pd.DataFrame],
+    out_dir: Path,
+    only: Sequence[str] | None = None,
+    formats: Sequence[str] = ("svg", "png"),
+) -> list[Path]:
+    """Draw the charts into a folder and say which files were written.
+
+    Raises:
+        UserError: an unknown kind of chart or format.
+    """
+    check_names(only, formats)
+    written = []
+    with style.styled():
+        for chart in draw(run, tables, only):
+            for form in formats:
+                path = out_dir / f"{chart.name}.{form}"
+                write_whole(path, style.to_bytes(chart.figure, form))
+                written.append(path)
+    return written

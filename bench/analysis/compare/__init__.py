@@ -1,0 +1,1 @@
+"""Two runs, or the detectors of one, side by side."""

@@ -1,0 +1,223 @@
+"""The report: one HTML file that needs nothing else, made from the tables and the charts."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from bench.analysis.charts import CHARTS, Chart, draw, style
+from bench.analysis.findings import findings
+from bench.analysis.frames import attack_frame, detector_names, regime_names, watermark_names
+from bench.analysis.page import policy as page_policy
+from bench.analysis.page import tables as page_tables
+from bench.analysis.page.cells import Table, simulated_attacks
+from bench.analysis.page.edited import edited_table
+from bench.analysis.page.inline import inline_svg
+from bench.analysis.tables.detection import MIN_N
+from bench.analysis.tables.thresholds import main_threshold
+from bench.analysis.tables.watermarks import FPR_NOMINAL
+from bench.analysis.text import speaker
+from bench.analysis.text.wording import Say, whole
+from bench.files import write_whole
+from bench.records import Run
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+#: Kinds of chart that compare detectors, and those that stand in the part of one detector.
+COMPARISONS = ("ranks", "slope", "matrix")
+ABOUT_ONE = ("severity", "roc", "distributions", "quality", "subgroups", "calibration", "edited_by_area")
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A chart as the report takes it: ``svg`` is the whole file."""
+
+    kind: str
+    name: str
+    subject: str
+    svg: str
+
+
+@dataclass(frozen=True)
+class DetectorPart:
+    """What the page says about one detector."""
+
+    name: str
+    facts: list[str]
+    drawings: list[Markup]
+    tables: list[Table]
+    more: list[Table]
+
+
+def drawn(chart: Chart) -> Drawing:
+    """A chart for the report; use within ``style.styled()``."""
+    return Drawing(chart.kind, chart.name, chart.subject, style.to_bytes(chart.figure, "svg").decode())
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _hash(text: str) -> str:
+    """As a Content-Security-Policy names an inline script or style."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def build(run: Run, tables: Mapping[str, pd.DataFrame], drawings: Sequence[Drawing], language: str = "en") -> str:
+    """The page. The same records give the same text, byte for byte.
+
+    Args:
+        run: the records.
+        tables: all of ``bench.analysis.tables.make``.
+        drawings: every chart, in the order of the page.
+        language: of the page, a key of ``text.LANGUAGES``.
+    """
+    say = speaker(language)
+    css = (TEMPLATES / "report.css").read_text("utf-8").strip()
+    script = (TEMPLATES / "report.js").read_text("utf-8").strip()
+    by_kind: dict[str, list[tuple[str, Markup]]] = {kind: [] for kind in CHARTS}
+    for number, drawing in enumerate(drawings):
+        title = say(f"chart_{drawing.kind}", subject=drawing.subject)
+        # Made by matplotlib from escaped text: safe to stand in the page as it is.
+        by_kind[drawing.kind].append((drawing.subject, Markup(inline_svg(drawing.svg, f"c{number}", title))))
+    attacks = attack_frame(run)
+    real = int(attacks["channel"].str.startswith("real").sum())
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            t=say,
+            language=language,
+            css=Markup(css),
+            script=Markup(script),
+            css_hash=_hash(css),
+            script_hash=_hash(script),
+            header=run.header,
+            facts=_facts(run, say),
+            meta=_meta(run, say),
+            unfinished=_unfinished(run, say),
+            findings=findings(run, tables, say),
+            label_charts=[svg for _, svg in by_kind["label_survival"]],
+            label_tables=page_tables.label_tables(tables, say),
+            read_on_human=int(tables["label_false_positives"]["n"].sum()),
+            watermark_lead=say("marks_lead", nominal=whole(FPR_NOMINAL)),
+            watermark_charts=[svg for _, svg in by_kind["watermark_survival"]],
+            watermark_table=page_tables.watermark_table(tables["watermark_survival"], simulated_attacks(attacks), say),
+            comparison_charts=[svg for kind in COMPARISONS for _, svg in by_kind[kind]],
+            detectors=_detector_parts(run, tables, by_kind, say),
+            policy_parts=page_policy.policy_parts(tables, by_kind["policy"], simulated_attacks(attacks), say),
+            threshold_table=page_tables.threshold_table(tables["thresholds"], say),
+            coverage_table=page_tables.coverage_table(tables["coverage"], say),
+            failure_table=page_tables.failure_table(tables["failures"], say),
+            attack_table=page_tables.attack_table(attacks, say),
+            method=[
+                say("method_channels", real=real, total=len(attacks), simulated=len(attacks) - real),
+                say("method_intervals", n=MIN_N),
+                say("method_aligned"),
+                say("method_unmeasured"),
+            ],
+            warnings=[str(text) for text in run.header.get("warnings", [])],
+        )
+        + "\n"
+    )
+
+
+def write_report(
+    run: Run, tables: Mapping[str, pd.DataFrame], path: Path, drawings: Sequence[Drawing] | None = None
+) -> Path:
+    """Write the page; charts are drawn where they are not given."""
+    if drawings is None:
+        with style.styled():
+            drawings = [drawn(chart) for chart in draw(run, tables)]
+    write_whole(path, build(run, tables, drawings))
+    return path
+
+
+def _facts(run: Run, say: Say) -> list[tuple[str, str]]:
+    """The few numbers at the top of the page."""
+    test = run.views[run.views["split"].eq("test")]
+    watermarks = len(watermark_names(run))
+    numbers = [
+        ("fact_samples", test["sample"].nunique()),
+        ("fact_attacks", len(run.header.get("attacks", []))),
+        ("fact_labels", len(run.header.get("labels", [])) - watermarks),
+        *([("fact_watermarks", watermarks)] if watermarks else []),
+        ("fact_detectors", len(run.header.get("detectors", []))),
+        ("fact_views", len(run.views)),
+    ]
+    return [(say(key), f"{number:,}".replace(",", "\u2009")) for key, number in numbers]
+
+
+def _meta(run: Run, say: Say) -> list[tuple[str, str]]:
+    header: dict[str, Any] = run.header
+    suite, dataset, git = header.get("suite", {}), header.get("dataset", {}), header.get("git") or {}
+    splits = [
+        f"{split}: " + ", ".join(f"{n} {say(f'truth_{truth}')}" for truth, n in counts.items())
+        for split, counts in dataset.get("splits", {}).items()
+    ]
+    commit = str(git.get("commit") or "")[:12]
+    if commit and git.get("dirty"):
+        commit += f", {say('meta_dirty')}"
+    named = (
+        ("meta_suite", ": ".join(filter(None, (suite.get("name"), suite.get("description"))))),
+        ("meta_dataset", " ".join(str(dataset.get(key) or "") for key in ("title", "revision")).strip()),
+        ("meta_samples", "; ".join(splits)),
+        ("meta_seed", header.get("seed")),
+        ("meta_version", header.get("washtest")),
+        ("meta_commit", commit),
+        ("meta_started", header.get("started")),
+        ("meta_finished", header.get("finished") or say("not_finished")),
+        ("meta_command", header.get("command")),
+        ("meta_machine", ", ".join(f"{key} {value}" for key, value in (header.get("machine") or {}).items())),
+        ("meta_versions", ", ".join(f"{key} {value}" for key, value in (header.get("versions") or {}).items())),
+    )
+    return [(say(key), str(value)) for key, value in named if value not in (None, "")]
+
+
+def _unfinished(run: Run, say: Say) -> str:
+    if run.header.get("finished"):
+        return ""
+    planned = sum(row["n"] for row in run.header.get("planned", []) if row["kind"] == "view")
+    return say("unfinished", done=int(run.views["split"].eq("test").sum()), planned=planned)
+
+
+def _detector_parts(
+    run: Run, tables: Mapping[str, pd.DataFrame], charts: dict[str, list[tuple[str, Markup]]], say: Say
+) -> list[DetectorPart]:
+    described = {d["name"]: d for d in run.header.get("detectors", [])}
+    parts = []
+    for name in detector_names(run):
+        info = described.get(name, {})
+        facts = [say(f"reads_{info['reads']}")] if info.get("reads") in ("pixels", "file", "both") else []
+        facts += [say("version", version=info["version"])] if info.get("version") else []
+        for regime, n in (info.get("trained") or {}).items():
+            facts.append(say("trained", regime=regime, n_human=n["n_human"], n_ai=n["n_ai"]))
+        if info.get("status") == "unavailable":
+            why = " ".join(str(info[key]) for key in ("code", "detail") if info.get(key))
+            facts.append(say("unavailable_detector", why=why))
+        errors = tables["detector_errors"]
+        shown, more = page_tables.detector_tables(
+            errors[errors["detector"].eq(name)], tables["thresholds"], name, regime_names(run), run, say
+        )
+        choice, stars = main_threshold(tables["thresholds"], name), simulated_attacks(attack_frame(run))
+        edited = edited_table(tables["edited_by_area"], name, choice, stars, say)
+        more += [edited] if edited.rows else []
+        drawings = [svg for kind in ABOUT_ONE for subject, svg in charts[kind] if subject == name]
+        parts.append(DetectorPart(name, facts, drawings, shown, more))
+    return parts
