@@ -52,3 +52,20 @@ def import_object(target: str, name: str, folder: Path = Path()) -> Any:
         return functools.reduce(getattr, attribute.split("."), module)
     except AttributeError:
         raise UserError(f"{module_name} has no {attribute!r} (asked for as {name})") from None
+
+
+def own_code(thing: object) -> dict[str, str]:
+    """File name -> digest of the module that defines an attack or label of somebody else's; nothing for ours.
+
+    Ours change with the version of this package; a user's file changes whenever it is edited, and views made by the old
+    one must not be taken for those of the new one.
+    """
+    module = sys.modules.get(type(thing).__module__)
+    file = getattr(module, "__file__", None)
+    if not file or type(thing).__module__.partition(".")[0] in ("attacks", "bench"):
+        return {}
+    path = Path(file)
+    try:
+        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16]}
+    except OSError:
+        return {}

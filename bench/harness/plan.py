@@ -18,6 +18,7 @@ from bench.harness import registry
 from bench.harness.regimes import REGIMES
 from bench.harness.samples import Dataset, Sample, limited
 from bench.harness.shards import Shard
+from bench.importing import own_code
 from bench.labels import BUNDLES
 from bench.labels.base import Label
 from bench.records import view_key
@@ -266,7 +267,7 @@ def versions() -> dict[str, str]:
 
 def tool_versions(attack: Attack) -> dict[str, str]:
     """Versions of the programs and optional libraries that an attack, or a step of a chain, works with."""
-    found: dict[str, str] = getattr(attack, "versions", dict)()
+    found: dict[str, str] = getattr(attack, "versions", dict)() | own_code(attack)
     for step in getattr(attack, "attacks", ()):
         found = found | tool_versions(step)
     return found
@@ -280,6 +281,8 @@ def make_plan(suite: Suite, dataset: Dataset, limit: int | None = None, shard: S
     """
     samples = limited(dataset.samples, limit)
     made_of = versions()
+    for label in suite.labels:
+        made_of |= own_code(label)
     version_text = " ".join(f"{name}={version}" for name, version in made_of.items())
     tools = [tool_versions(attack) for attack in suite.attacks]
     # Only the cells of a program change their keys with its version.

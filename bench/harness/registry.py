@@ -89,14 +89,17 @@ def _give_donor(attack: Attack) -> None:
 
 
 def label(text: str) -> Label:
-    """The label that a text such as ``gb45438`` or ``IPTC()`` names."""
+    """The label that a text such as ``gb45438``, ``IPTC()`` or ``my_label.py:Note`` names."""
     from bench.labels import LABELS
     from bench.labels.base import Label
 
     for known in LABELS:
         if text.lower() == known.name:
             return known
-    built = _build(text, label_classes(), "label", [known.name for known in LABELS])
+    if ":" in text and "(" not in text:
+        built = _made(import_object(text, text), text)
+    else:
+        built = _build(text, label_classes(), "label", [known.name for known in LABELS])
     if not isinstance(built, Label):
         raise UserError(f"{text} is no label: it needs name, position, applies, expected, write and read")
     return built

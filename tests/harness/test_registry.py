@@ -271,3 +271,47 @@ def test_installed_plugins_have_names(installed: None, tools) -> None:
 def test_plugins_stand_in_the_lists(installed: None, washtest) -> None:
     assert "Darken" in [row["name"] for row in washtest("list", "attacks", "--json").json]
     assert {"length", "Whole"} <= {row["name"] for row in washtest("list", "detectors", "--json").json}
+
+
+LABEL = '''
+from bench.labels.base import Reading
+from bench.settings import settings
+
+
+@settings
+class Nothing:
+    name, position = "nothing", "xmp"
+
+    def applies(self, mime):
+        return True
+
+    def expected(self, claim):
+        return {}
+
+    def write(self, media, claim):
+        return media
+
+    def read(self, media):
+        return Reading("nothing", "xmp", "absent")
+'''
+
+
+def test_file_gives_labels(tmp_path: Path, washtest) -> None:
+    path = tmp_path / "my_label.py"
+    path.write_text(LABEL)
+    assert registry.label(f"{path}:Nothing").name == "nothing"
+    with pytest.raises(UserError, match="is no label"):
+        registry.label(f"{path}:settings")
+
+
+@pytest.mark.parametrize("kind", ["attack", "bundle"])
+def test_run_with_an_edited_plugin_is_another_run(kind: str, plugin: Path, tiny: Path, tmp_path: Path, washtest) -> None:
+    (tmp_path / "my_label.py").write_text(LABEL)
+    file, name = (plugin, "Darken") if kind == "attack" else (tmp_path / "my_label.py", "Nothing")
+    command = ["run", "quick", "--dataset", tiny, "--out", tmp_path / "run", "--detector", "header", "--jobs", 0]
+    command += ["--limit", 6, "--attack", "Identity()", "--quiet", f"--{kind}", f"{file}:{name}"]
+    assert washtest(*command).code in (0, 1)
+    assert washtest(*command).code in (0, 1)
+    file.write_text(file.read_text() + "\n# edited\n")
+    answer = washtest(*command)
+    assert (answer.code, "holds a run with other settings (versions" in answer.err) == (2, True)
