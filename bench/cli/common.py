@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import os
 import re
@@ -14,6 +15,9 @@ from typing import Any
 import click
 
 from bench.errors import unknown
+
+#: Key of the context's ``meta`` with what the command line changed of the suite.
+CHANGES = "washtest.changes"
 
 
 class Group(click.Group):
@@ -95,15 +99,24 @@ def suite_options(command: Callable[..., None]) -> Callable[..., None]:
 
         changes = {name: list(others.pop(name)) or None for name in ("attacks", "detectors", "bundles", "regimes")}
         chosen = adjusted(load_suite(suite), seed=seed, **changes)
+        click.get_current_context().meta[CHANGES] = {"seed": seed, **changes}
         command(suite=chosen, dataset=load_dataset(find_dataset(dataset)), **others)
 
     return with_objects
 
 
-def default_folder(suite: str, dataset: str) -> Path:
-    """Where a run of this suite on this data set lies unless ``--out`` says otherwise."""
+def default_folder(suite: str, dataset: str, limit: int | None = None) -> Path:
+    """Where a run of this suite on this data set lies unless ``--out`` says otherwise.
+
+    What the command line changed of the suite gives the folder a name of its own, so that such a run does not meet the
+    unchanged one there; the same command finds its own folder again.
+    """
+    changes = {**click.get_current_context().meta.get(CHANGES, {}), "limit": limit}
+    made = {name: value for name, value in changes.items() if value is not None}
+    digest = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:6] if made else ""
     # Names come out of files that others wrote: they choose no other folder than this.
-    return Path("runs") / re.sub(r"[^\w.-]+", "_", f"{suite}-{dataset}").lstrip(".")
+    name = "-".join(filter(None, (suite, dataset, digest)))
+    return Path("runs") / re.sub(r"[^\w.-]+", "_", name).lstrip(".")
 
 
 def judged(folder: Path, say: Callable[[str], None]) -> int:

@@ -21,7 +21,11 @@ FORMATS = ("csv", "md", "latex", "html")
 
 @click.command()
 @suite_options
-@click.option("--out", type=click.Path(path_type=Path), help="The run's folder. [default: runs/SUITE-DATASET]")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The run's folder. [default: runs/SUITE-DATASET, and a mark of changed settings]",
+)
 @click.option("--jobs", type=click.IntRange(0), help="Worker processes; 0: none. [default: one per processor]")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N samples, spread over truths and sources.")
 @click.option("--shard", "shard_text", metavar="I/N", help="Measure only part I of N; washtest merge joins them.")
@@ -67,7 +71,7 @@ def run(
 
     shard = parse_shard(shard_text) if shard_text is not None else None
     plan = make_plan(suite, dataset, limit, shard)
-    folder = out or default_folder(suite.name, dataset.name)
+    folder = out or default_folder(suite.name, dataset.name, limit)
     if shard and not out:
         folder = folder.with_name(f"{folder.name}-shard-{shard.index}-of-{shard.of}")
     engine = LocalEngine(worker_count(jobs), time_limit, int(memory_limit * 2**30) if memory_limit else None)

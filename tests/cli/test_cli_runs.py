@@ -183,6 +183,10 @@ def test_default_folder_is_named_after_suite_and_data_set(
     assert washtest("run", suite, "--dataset", tiny_copy, "--jobs", 0, "--quiet").code == 0
     assert [path.name for path in work.iterdir()] == ["runs"]
     assert [path.name for path in (work / "runs").iterdir()] == ["my-.._.._else_where"]
+    # What the command line changes is another run and lies elsewhere; the same command finds it again.
+    for _ in range(2):
+        assert washtest("run", suite, "--dataset", tiny_copy, "--jobs", 0, "--quiet", "--seed", 3).code == 0
+    assert len(list((work / "runs").iterdir())) == 2
 
 
 SLOW = """

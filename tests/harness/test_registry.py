@@ -273,7 +273,7 @@ def test_plugins_stand_in_the_lists(installed: None, washtest) -> None:
     assert {"length", "Whole"} <= {row["name"] for row in washtest("list", "detectors", "--json").json}
 
 
-LABEL = '''
+LABEL = """
 from bench.labels.base import Reading
 from bench.settings import settings
 
@@ -293,7 +293,7 @@ class Nothing:
 
     def read(self, media):
         return Reading("nothing", "xmp", "absent")
-'''
+"""
 
 
 def test_file_gives_labels(tmp_path: Path, washtest) -> None:
@@ -305,7 +305,9 @@ def test_file_gives_labels(tmp_path: Path, washtest) -> None:
 
 
 @pytest.mark.parametrize("kind", ["attack", "bundle"])
-def test_run_with_an_edited_plugin_is_another_run(kind: str, plugin: Path, tiny: Path, tmp_path: Path, washtest) -> None:
+def test_run_with_an_edited_plugin_is_another_run(
+    kind: str, plugin: Path, tiny: Path, tmp_path: Path, washtest
+) -> None:
     (tmp_path / "my_label.py").write_text(LABEL)
     file, name = (plugin, "Darken") if kind == "attack" else (tmp_path / "my_label.py", "Nothing")
     command = ["run", "quick", "--dataset", tiny, "--out", tmp_path / "run", "--detector", "header", "--jobs", 0]

@@ -4,6 +4,7 @@ refused."""
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -268,7 +269,8 @@ def test_shard_and_merge_from_the_command_line(runs: Path, tiny: Path, washtest,
     answer = washtest("run", "quick", "--dataset", tiny, "--attack", "Png", "--detector", "declared", "--jobs", 0,
                       "--shard", "2/2", "--progress", "jsonl")  # fmt: skip
     assert answer.code == 0
-    folder = Path("runs/quick-tiny-shard-2-of-2")
+    (folder,) = Path("runs").iterdir()
+    assert re.fullmatch("quick-tiny-[0-9a-f]{6}-shard-2-of-2", folder.name)
     assert answer.out.splitlines()[0] == f"report\t{folder / 'report.html'}"
     said = [json.loads(line) for line in answer.err.splitlines()]
     last = [line for line in said if "done" in line][-1]
