@@ -65,3 +65,16 @@ def test_every_command_is_in_the_readme_and_has_an_example() -> None:
         shown = CliRunner().invoke(cli, [*path, "--help"]).output
         assert f"washtest {' '.join(path)}" in shown.split("Options:")[0].split("\n", 1)[1], f"{path} shows no example"
         assert path[-1] in README, f"{path} is not in the README"
+
+
+def test_the_chinese_readme_has_the_same_commands_and_examples() -> None:
+    chinese = (ROOT / "README.zh-CN.md").read_text("utf-8")
+    blocks = [set(re.findall(r"```(?:sh|python)\n.*?```", text, re.S)) for text in (README, chinese)]
+    assert blocks[0] == blocks[1]
+
+
+def test_label_example_keeps_the_contract(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my_label.py").write_text(example("my_label.py"), "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    for check in checks_for(registry.label("my_label:MadeBy")):
+        check()
