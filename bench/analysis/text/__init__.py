@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bench.analysis.text.charts import CHARTS_EN
+from bench.analysis.text.gallery import GALLERY_EN
 
-EN = CHARTS_EN | {
+EN = CHARTS_EN | GALLERY_EN | {
     # page
     "title": "washtest: {suite} on {dataset}",
     "tagline": "Does the label survive the wash?",
