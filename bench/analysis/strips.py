@@ -219,7 +219,9 @@ def _said(run: Run, views: pd.DataFrame, regime: str) -> tuple[dict[int, list[Ve
         outcome = _text(row["status"])
         if outcome == "ok":
             flagged = value is not None and value > frozen[place]
-            outcome = "error" if value is None else "open" if np.isnan(frozen[place]) else "flagged" if flagged else "passed"
+            outcome = (
+                "error" if value is None else "open" if np.isnan(frozen[place]) else "flagged" if flagged else "passed"
+            )
         wrong = outcome == ("flagged" if truths[row["key"]] == "human" else "passed")
         out.setdefault(row["key"], []).append((place, Verdict(detectors[place], value, outcome, wrong)))
     thresholds = {

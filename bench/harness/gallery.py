@@ -228,14 +228,14 @@ def make_gallery(
         if wrong:
             first = f"{wrong[0].attack}: {wrong[0].problem}"
             problems.append(f"{task.sample.id}: no picture of {len(wrong)} of {len(made.views)} views, e.g. {first}")
-    gallery = Gallery(
-        header["run"], tuple(names) if asked is None else asked, tuple(shown), tuple(problems)
-    )
+    gallery = Gallery(header["run"], tuple(names) if asked is None else asked, tuple(shown), tuple(problems))
     write_index(target, gallery)
     return gallery
 
 
-def _recorded(folder: Path, header: dict[str, Any], regime: str, names: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+def _recorded(
+    folder: Path, header: dict[str, Any], regime: str, names: Sequence[str]
+) -> dict[str, list[dict[str, Any]]]:
     """The records of the views of these samples, in the header's order of attacks; one shard in memory at a time."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -300,9 +300,7 @@ def remake(recipe: Recipe, task: Remake) -> Made:
         if close is not None:
             files[f"{row['key']}-detail.webp"] = close
         views.append(
-            Picture(
-                name, f"{row['key']}.webp", f"{row['key']}-detail.webp" if close else "", confirmed, bool(lines)
-            )
+            Picture(name, f"{row['key']}.webp", f"{row['key']}-detail.webp" if close else "", confirmed, bool(lines))
         )
     return Made(tuple(views), files, tuple(notes))
 

@@ -95,7 +95,7 @@ def read_mask(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """
     import cv2
 
-    mask = cv2.cvtColor(Media.read(path).pixels(), cv2.COLOR_RGB2GRAY)
+    mask: np.ndarray = cv2.cvtColor(Media.read(path).pixels(), cv2.COLOR_RGB2GRAY)
     if mask.shape != shape[:2]:
         mask = cv2.resize(mask, (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST)
     return mask

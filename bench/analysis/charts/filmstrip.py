@@ -5,14 +5,17 @@ from __future__ import annotations
 import functools
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from bench.analysis.charts import style
+from bench.analysis.charts import file_name, style
 from bench.analysis.strips import Frame, Strip, Verdict
+from bench.files import write_whole
 
 COLUMNS, GAP = 5, 0.12
 #: Of a page, inches; a strip that needs more goes on on another one.
@@ -62,13 +65,27 @@ class Line:
     colour: str
 
 
-def filmstrip_figures(strip: Strip, pictures: Mapping[str, bytes], notes: Mapping[str, str]) -> Iterator[Figure]:
+def draw_filmstrip(
+    strip: Strip, pictures: Mapping[str, bytes], outlined: Collection[str], folder: Path, formats: Sequence[str]
+) -> list[Path]:
+    """Draw the strip into a folder and say which files were written; arguments as ``filmstrip_figures``."""
+    written = []
+    with style.styled():
+        for page, made in enumerate(filmstrip_figures(strip, pictures, outlined)):
+            name = file_name("filmstrip", strip.sample) + (f"_{page + 1}" if page else "")
+            for form in formats:
+                written.append(folder / f"{name}.{form}")
+                write_whole(written[-1], style.to_bytes(made, form))
+    return written
+
+
+def filmstrip_figures(strip: Strip, pictures: Mapping[str, bytes], outlined: Collection[str]) -> Iterator[Figure]:
     """The pages of the strip; use within ``style.styled()``.
 
     Args:
         strip: what was said.
         pictures: attack -> WebP of the view.
-        notes: attack -> what is to be said of a picture instead of its quality.
+        outlined: attacks in whose picture a line is drawn around what was generated.
     """
     lines = [_lines(frame) for frame in strip.frames]
     row_h = PICTURE_H + 0.385 + LINE_H * max(map(len, lines)) + 0.13
@@ -85,7 +102,7 @@ def filmstrip_figures(strip: Strip, pictures: Mapping[str, bytes], notes: Mappin
         for place, frame in enumerate(frames):
             left = 0.12 + place % COLUMNS * (TILE_W + GAP)
             top = head_h + place // COLUMNS * row_h
-            _tile(made, left, top, frame, lines[page * per_page + place], pictures, notes)
+            _tile(made, left, top, frame, lines[page * per_page + place], pictures, outlined)
         style.footnote(made, legend)
         yield made
 
@@ -136,12 +153,12 @@ def _verdict_line(one: Verdict) -> Line:
 
 def _tile(
     made: Figure, left: float, top: float, frame: Frame, lines: Sequence[Line], pictures: Mapping[str, bytes],
-    notes: Mapping[str, str],
+    outlined: Collection[str],
 ) -> None:  # fmt: skip
     width, height = made.get_size_inches()
 
-    def write(text: str, x: float, y: float, size: float, colour: str = style.INK, **more: object) -> None:
-        at = {"va": "top", "fontsize": size, "color": colour} | more
+    def write(text: str, x: float, y: float, size: float, colour: str = style.INK, **more: Any) -> None:
+        at: dict[str, Any] = {"va": "top", "fontsize": size, "color": colour} | more
         made.text((left + x) / width, 1 - (top + y) / height, text, **at)
 
     pixels = decoded(pictures[frame.attack]) if frame.attack in pictures else None
@@ -163,7 +180,7 @@ def _tile(
     write(first, 0, PICTURE_H + 0.05, NAME_SIZE, fontweight="bold")
     if second:
         write(second, 0, PICTURE_H + 0.155, NAME_SIZE, fontweight="bold")
-    text = notes.get(frame.attack) or _quality(frame)
+    text = "outlined: generated part" if frame.attack in outlined else _quality(frame)
     write(fitted(text, LINE_SIZE, TILE_W), 0, PICTURE_H + 0.265, LINE_SIZE, style.MUTED)
     for i, line in enumerate(lines):
         y = PICTURE_H + 0.385 + i * LINE_H

@@ -76,6 +76,8 @@ def gallery_section(run: Run, say: Say) -> Section | None:
     sources = _sources(run, [view for one, _ in shown for view in one.views])
     parts = [_part(one, strip, sources, say) for one, strip in shown]
     lead = say("gallery_lead", regime=shown[0][1].regime) if shown else ""
+    if shown and isinstance(gallery.asked, int):
+        lead += " " + say("gallery_chosen")
     return Section(lead, parts, list(gallery.problems))
 
 
@@ -177,7 +179,7 @@ def _kind(one: Found) -> str:
 def _verdict_line(one: Verdict, say: Say) -> Line:
     glyph, _ = OUTCOMES.get(one.outcome, OUTCOMES["error"])
     score = "" if one.value is None else number(one.value)
-    kind = "bad" if one.wrong else "said" if one.outcome in ("flagged", "passed") else "quiet"
+    kind = "bad" if one.wrong else "clear" if one.outcome in ("flagged", "passed") else "quiet"
     return Line(glyph, one.detector, score, _word(one.outcome, say), kind, one.wrong)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from bench.analysis.text.charts import CHARTS_EN
 from bench.analysis.text.gallery import GALLERY_EN
 
-EN = CHARTS_EN | GALLERY_EN | {
+EN = CHARTS_EN | {
     # page
     "title": "washtest: {suite} on {dataset}",
     "tagline": "Does the label survive the wash?",
@@ -279,6 +279,8 @@ EN = CHARTS_EN | GALLERY_EN | {
     "scroll_table": "table, scrolls sideways",
     "footer": "Made by washtest {version} from the records of this run. The same records give the same page.",
 }
+
+EN |= GALLERY_EN
 
 LANGUAGES = {"en": EN}
 

@@ -3,9 +3,11 @@
 GALLERY_EN = {
     "nav_gallery": "Gallery",
     "gallery": "What it looks like",
-    "gallery_lead": "A few test files after each attack, with what every reader and detector said of that very file: the "
-    "pictures were made again and held against the records. The files were chosen, of each class first those of which "
-    "a verdict turned, so no rate can be read off them. Right of a picture a part of it at full size. Regime: {regime}.",
+    "gallery_lead": "A few test files after each attack, with what every reader and detector said of that very file: "
+    "the pictures were made again and held against the records. ✗: wrong for what the file is. Beside a picture a part "
+    "of it at full size. Regime: {regime}.",
+    "gallery_chosen": "The files were chosen, of each class first those of which a verdict turned: no rate can be read "
+    "off them.",
     "gallery_of": "{truth}: {sample}",
     "gallery_turned": "a verdict turned after {turned} of {total} attacks",
     "gallery_unlabelled": "no label left that declares AI after {lost}",
@@ -46,25 +48,25 @@ GALLERY_EN = {
 GALLERY_ZH = {
     "nav_gallery": "图例",
     "gallery": "图片实例",
-    "gallery_lead": "几个测试文件经过每种攻击之后的样子,以及各读取器和检测器对该文件的判断:图片是重新生成的,"
-    "并与记录逐一核对。这些文件是挑选出来的,每一类优先选择判定发生翻转的文件,因此不能由此推断比率。"
-    "图片右侧是其局部的原始大小。模式:{regime}。",
-    "gallery_of": "{truth}:{sample}",
+    "gallery_lead": "几个测试文件经过每种攻击之后的样子，以及各读取器和检测器对该文件的判断：图片是重新生成的，"
+    "并与记录逐一核对。✗ 表示判定与文件的真实类别不符。图片旁是其局部的原始大小。模式：{regime}。",
+    "gallery_chosen": "这些文件是挑选出来的，每一类优先选择判定发生翻转的文件，因此不能由此推断比率。",
+    "gallery_of": "{truth}：{sample}",
     "gallery_turned": "{total} 种攻击中有 {turned} 种使判定翻转",
     "gallery_unlabelled": "{lost} 种攻击之后不再有声明 AI 的标识",
-    "gallery_about": "来源:{source};许可:{licence}。",
+    "gallery_about": "来源：{source}；许可：{licence}。",
     "gallery_no_licence": "未说明",
     "gallery_outlined": "轮廓线内为生成部分",
     "gallery_area": "图片的 {area} % 为生成内容。",
     "gallery_no_picture": "无图片",
-    "gallery_left_out": "为控制页面大小而省略;图片在本次运行的 gallery 文件夹中",
+    "gallery_left_out": "为控制页面大小而省略；图片在本次运行的 gallery 文件夹中",
     "gallery_lost_file": "本次运行的 gallery 文件夹中缺少该文件",
-    "gallery_no_view": "没有这一视图:{status}",
+    "gallery_no_view": "没有这一视图：{status}",
     "gallery_unknown": "未生成",
     "gallery_psnr": "PSNR {psnr} dB",
     "gallery_same": "像素未变",
     "gallery_size": "尺寸已变",
-    "gallery_no_label": "无标识(未写入)",
+    "gallery_no_label": "无标识（未写入）",
     "gallery_labels": "标识",
     "gallery_detectors": "检测器",
     "gallery_wrong": "错误",
@@ -81,7 +83,7 @@ GALLERY_ZH = {
     "gallery_passed": "放行",
     "gallery_open": "无阈值",
     "gallery_abstain": "弃权",
-    "gallery_alt": "{sample},经过 {attack}。{said}。",
+    "gallery_alt": "{sample}，经过 {attack}。{said}。",
     "gallery_alt_detail": "其局部的原始大小。",
     "gallery_problems": "未显示",
 }
