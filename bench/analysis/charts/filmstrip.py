@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from bench.analysis.charts import file_name, style
 from bench.analysis.strips import Frame, Strip, Verdict
@@ -22,7 +23,7 @@ COLUMNS, GAP = 5, 0.12
 PAGE_H = 10.7
 TILE_W = (style.COLUMN - 0.24 - (COLUMNS - 1) * GAP) / COLUMNS
 PICTURE_H, LINE_H = 1.0, 0.098
-NAME_SIZE, LINE_SIZE = 6.2, 5.6
+HEAD_SIZE, NAME_SIZE, LINE_SIZE = 7.5, 6.2, 5.6
 
 #: State of a label -> glyph and colour; the word stands beside it.
 STATES = {
@@ -110,11 +111,13 @@ def filmstrip_figures(strip: Strip, pictures: Mapping[str, bytes], outlined: Col
 def _head(strip: Strip) -> str:
     truth = {"human": "human work", "ai": "AI-generated", "ai_edited": "AI-edited"}.get(strip.truth, strip.truth)
     area = f", {100 * strip.edited_area:.0f} % of it generated" if strip.edited_area is not None else ""
-    about = f"{truth}{area} · source {strip.source} · {strip.regime} regime · "
-    about += f"a verdict turned after {len(strip.turned)} of {max(0, len(strip.frames) - 1)} attacks"
-    frozen = [f"{name} {number(value)}" for name, value in strip.thresholds.items() if value is not None]
-    text = style.wrapped(about, style.COLUMN)
-    return text + ("\n" + style.wrapped("Thresholds: " + " · ".join(frozen), style.COLUMN) if frozen else "")
+    about = [f"{truth}{area}", f"source {style.short(strip.source, 24)}", f"{strip.regime} regime"]
+    about.append(f"a verdict turned after {len(strip.turned)} of {max(0, len(strip.frames) - 1)} attacks")
+    frozen = [
+        f"{style.short(name, 24)} {number(value)}" for name, value in strip.thresholds.items() if value is not None
+    ]
+    rows = [about, ["Thresholds: " + frozen[0], *frozen[1:]] if frozen else []]
+    return "\n".join(flowing(row, HEAD_SIZE, style.COLUMN - 0.24) for row in rows if row)
 
 
 def _legend(strip: Strip) -> str:
@@ -210,22 +213,32 @@ def decoded(data: bytes) -> np.ndarray | None:
         return None
 
 
+@functools.cache
+def _ruler(size: float, bold: bool) -> Text:
+    """A text to measure others with: making one costs more than measuring it."""
+    return style.figure(1, 1).text(0, 0, "", fontsize=size, fontweight="bold" if bold else "normal")
+
+
 @functools.lru_cache(maxsize=4096)
 def text_width(text: str, size: float, bold: bool = False) -> float:
     """Of a text in inches; use within ``style.styled()``."""
-    made = style.figure(1, 1)
-    drawn = made.text(0, 0, text, fontsize=size, fontweight="bold" if bold else "normal")
-    return float(drawn.get_window_extent().width / made.dpi)
+    ruler = _ruler(size, bold)
+    ruler.set_text(text)
+    return float(ruler.get_window_extent().width / ruler.figure.dpi) if ruler.figure else 0.0
 
 
 def fitted(text: str, size: float, width: float, bold: bool = False) -> str:
-    """The text, cut in its middle until it fits."""
-    length = len(text)
-    cut = text
-    while length > 4 and text_width(cut, size, bold) > width:
-        length -= max(1, length // 20)
-        cut = style.short(text, length)
-    return cut
+    """The text, cut in its middle where it does not fit."""
+    if text_width(text, size, bold) <= width:
+        return text
+    fits, too_long = 1, len(text)
+    while too_long - fits > 1:
+        length = (fits + too_long) // 2
+        if text_width(style.short(text, length), size, bold) <= width:
+            fits = length
+        else:
+            too_long = length
+    return style.short(text, fits)
 
 
 def broken(text: str, size: float, width: float) -> tuple[str, str]:
@@ -236,3 +249,15 @@ def broken(text: str, size: float, width: float) -> tuple[str, str]:
     nice = [i for i in ends if text[i - 1] in ",( " and i > len(text) // 4]
     at = (nice or ends)[-1]
     return text[:at].rstrip(), fitted(text[at:].lstrip(), size, width, True)
+
+
+def flowing(parts: Sequence[str], size: float, width: float) -> str:
+    """Parts between middle dots, as many on a line as fit."""
+    lines: list[str] = []
+    for part in parts:
+        longer = f"{lines[-1]} · {part}" if lines else ""
+        if lines and text_width(longer, size) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(fitted(part, size, width))
+    return "\n".join(lines)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bench.analysis.charts.filmstrip import OUTCOMES, STATES, number
 from bench.analysis.strips import Found, Frame, Strip, Verdict, strip_of
-from bench.analysis.text.wording import Say, label_title
+from bench.analysis.text.wording import Say
 from bench.pictures import Picture, Pictured, picture_bytes, read_index
 from bench.records import Run
 
@@ -115,13 +115,10 @@ def _part(pictured: Pictured, strip: Strip, sources: dict[str, str], say: Say) -
 def _tile(sample: str, frame: Frame, view: Picture | None, sources: dict[str, str], say: Say) -> Tile:
     labels, detectors = list(_label_lines(frame, say)), [_verdict_line(one, say) for one in frame.verdicts]
     if frame.status != "ok":
-        labels, detectors = [], []
+        labels, detectors, view = [], [], None
     source = sources.get(view.file, "") if view else ""
-    missing = ""
-    if not source:
-        missing = _why(frame, view, sources, say)
     said = "; ".join(
-        f"{line.name}: {line.word}" + (f" ({say('gallery_wrong')})" if line.wrong else "")
+        ": ".join(filter(None, (line.name, line.word))) + (f" ({say('gallery_wrong')})" if line.wrong else "")
         for line in (*labels, *detectors)
     )
     quality = [_quality(frame, say)] + ([say("gallery_outlined")] if view and view.outlined else [])
@@ -131,7 +128,7 @@ def _tile(sample: str, frame: Frame, view: Picture | None, sources: dict[str, st
         source=source,
         detail=sources.get(view.detail, "") if view else "",
         alt=say("gallery_alt", sample=sample, attack=frame.attack, said=said),
-        missing=missing,
+        missing="" if source else _why(frame, view, sources, say),
         labels=labels,
         detectors=detectors,
     )
@@ -162,7 +159,7 @@ def _label_lines(frame: Frame, say: Say) -> Iterator[Line]:
         return
     for one in frame.found:
         glyph = STATES.get(one.state, STATES["error"])[0]
-        yield Line(glyph, label_title(one.label, one.position), "", _word(one.state, say), _kind(one), one.false)
+        yield Line(glyph, f"{one.label} {one.position}".strip(), "", _word(one.state, say), _kind(one), one.false)
 
 
 def _kind(one: Found) -> str:
