@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 import tempfile
 from collections.abc import Callable
@@ -63,6 +64,11 @@ def gallery(
       washtest gallery runs/quick-mini --sample owl_peeking-ai --sample cat_marge
     """
     dataset, recipe = _source(folder, dataset_name, attacks)
+    known = [sample.id for sample in dataset.samples]
+    if unknown := next((name for name in names if name not in known), None):
+        near = difflib.get_close_matches(unknown, known, n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else "samples.csv has the ids"
+        raise UserError(f"{dataset.name} has no sample {unknown!r}; {hint}")
     illustrate = _illustrator(folder, dataset, lambda: recipe, count, names, worker_count(jobs))
     judged(folder, lambda text: click.echo(text, err=True), illustrate)
     shown = _read(folder)

@@ -6,6 +6,7 @@ Each is held against its record before it is shown: a picture that is not the on
 
 from __future__ import annotations
 
+import ast
 import functools
 import math
 import re
@@ -26,7 +27,6 @@ from bench.harness.regimes import in_regime
 from bench.harness.samples import Dataset, Sample
 from bench.harness.thumbnails import contours, detail, focus_of, read_mask, thumbnail
 from bench.harness.training import load_model, model_path
-from bench.labels import BUNDLES
 from bench.labels.base import Label
 from bench.media import Media
 from bench.pictures import FOLDER, Gallery, Picture, Pictured, shown_regime, write_index
@@ -136,10 +136,11 @@ def recipe_from(folder: Path, extra: Sequence[Attack] = ()) -> Recipe:
 def _bundle(header: dict[str, Any], folder: Path) -> Bundle:
     """The bundle that detectors saw, if this version still writes it in the same way."""
     name = str((header.get("bundles") or ["none"])[0])
-    recorded = next(iter(header.get("settings", {}).get("bundles", [])), "")
+    recorded = str(next(iter(header.get("settings", {}).get("bundles", [])), ""))
     try:
-        labels = BUNDLES[name] if name in BUNDLES else (registry.label(name),)
-    except UserError:
+        parts = ast.parse(f"[{recorded.removeprefix(f'{name}: ')}]", mode="eval").body
+        labels = tuple(registry.label(ast.unparse(part)) for part in getattr(parts, "elts", ()))
+    except (SyntaxError, ValueError, UserError):
         labels = ()
     if recorded != f"{name}: {', '.join(map(repr, labels))}":
         raise UserError(f"the labels of {folder} ({recorded[:80] or name}) cannot be written again by this version")
