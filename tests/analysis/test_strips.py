@@ -6,6 +6,7 @@ import html
 import json
 import re
 import string
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,7 +18,16 @@ from matplotlib.figure import Figure
 from bench import pictures, records
 from bench.analysis import tables
 from bench.analysis.charts import style
-from bench.analysis.charts.filmstrip import broken, decoded, draw_filmstrip, filmstrip_figures, fitted, text_width
+from bench.analysis.charts.filmstrip import (
+    OUTCOMES,
+    STATES,
+    broken,
+    decoded,
+    draw_filmstrip,
+    filmstrip_figures,
+    fitted,
+    text_width,
+)
 from bench.analysis.page import gallery as page_gallery
 from bench.analysis.page import report
 from bench.analysis.strips import choose, strip_of
@@ -226,6 +236,13 @@ def test_both_languages_say_the_same_things() -> None:
         ]
         assert fields[0] == fields[1], key
         assert EN[key] == text
+
+
+def test_every_word_of_the_gallery_is_used() -> None:
+    page = Path(page_gallery.__file__)
+    sources = page.read_text("utf-8") + (page.parent / "templates" / "gallery.html.j2").read_text("utf-8")
+    assert [key for key in GALLERY_EN if not re.search(rf"[\"']{key}[\"']", sources)] == ["nav_gallery"]
+    assert set(page_gallery.WORDS) == {*STATES, *OUTCOMES}
 
 
 def figures(run: records.Run, sample: str, data: dict[str, bytes] | None = None) -> list[Figure]:

@@ -16,6 +16,23 @@ from bench.records import Run
 #: Characters that all pictures of the page may take together; details go first, then thumbnails.
 BUDGET = 1_500_000
 
+#: State of a label or what a detector said -> the word for it.
+WORDS = {
+    "intact": "gallery_intact",
+    "altered": "gallery_altered",
+    "present": "gallery_present",
+    "broken": "gallery_broken",
+    "residue": "gallery_residue",
+    "absent": "gallery_absent",
+    "not_applicable": "gallery_not_applicable",
+    "unavailable": "gallery_unavailable",
+    "error": "gallery_error",
+    "flagged": "gallery_flagged",
+    "passed": "gallery_passed",
+    "open": "gallery_open",
+    "abstain": "gallery_abstain",
+}
+
 
 @dataclass(frozen=True)
 class Line:
@@ -182,4 +199,4 @@ def _verdict_line(one: Verdict, say: Say) -> Line:
 
 def _word(state: str, say: Say) -> str:
     """A state or an outcome as a word of the page's language; one that this version does not know, as it is."""
-    return say(f"gallery_{state}") if state in STATES or state in OUTCOMES else state
+    return say(WORDS[state]) if state in WORDS else state
