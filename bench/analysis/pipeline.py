@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from bench import __version__
-from bench.records import TABLES, load, read_header, shard_files
+from bench.pictures import FOLDER, INDEX
+from bench.records import TABLES, Run, load, read_header, shard_files
 
 #: What was made, and from what; written last, so that its presence means the rest is there.
 STATE = ".analysis.json"
@@ -21,12 +22,16 @@ STATE = ".analysis.json"
 VOLATILE = ("started", "finished", "command", "machine")
 
 
-def analyse(run_folder: Path, formats: Sequence[str] = ("svg", "png")) -> list[Path]:
+def analyse(
+    run_folder: Path, formats: Sequence[str] = ("svg", "png"), illustrate: Callable[[Run], None] | None = None
+) -> list[Path]:
     """Write ``tables/*.csv``, ``charts/*`` and ``report.html`` of a run, each whole or not at all.
 
     Args:
         run_folder: with ``run.json`` and ``records/``.
         formats: of the charts.
+        illustrate: makes the pictures that the report shows; given by whoever knows how, since nothing is measured
+            here.
 
     Returns:
         The files written, in the order of the report.
@@ -42,6 +47,8 @@ def analyse(run_folder: Path, formats: Sequence[str] = ("svg", "png")) -> list[P
     charts.check_names(None, formats)
     digest = _digest(run_folder)
     run = load(run_folder)
+    if illustrate is not None:
+        illustrate(run)
     made = tables.make(run)
     written: list[Path] = []
     for name, table in made.items():
@@ -58,7 +65,7 @@ def analyse(run_folder: Path, formats: Sequence[str] = ("svg", "png")) -> list[P
     written.append(report.write_report(run, made, run_folder / "report.html", drawings))
     names = [path.relative_to(run_folder).as_posix() for path in written]
     _drop_stale(run_folder, names)
-    state = {"digest": digest, "formats": sorted(formats), "files": names}
+    state = {"digest": digest, "gallery": _pictures(run_folder), "formats": sorted(formats), "files": names}
     write_whole(run_folder / STATE, json.dumps(state, indent=1) + "\n")
     return written
 
@@ -74,6 +81,7 @@ def is_current(run_folder: Path, formats: Sequence[str] = ("svg", "png")) -> boo
             bool(state)
             and set(formats) <= set(state["formats"])
             and all((run_folder / name).is_file() for name in state["files"])
+            and state["gallery"] == _pictures(run_folder)
             and state["digest"] == _digest(run_folder)
         )
     except (KeyError, TypeError):
@@ -99,6 +107,14 @@ def _digest(run_folder: Path) -> str:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
+
+
+def _pictures(run_folder: Path) -> str:
+    """A digest of the gallery's index, which names its pictures; "" where there is none."""
+    try:
+        return hashlib.sha256((run_folder / FOLDER / INDEX).read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def _inputs(run_folder: Path) -> Iterator[Path]:

@@ -10,11 +10,14 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bench.errors import unknown
+
+if TYPE_CHECKING:
+    from bench.records import Run
 
 #: Key of the context's ``meta`` with what the command line changed of the suite.
 CHANGES = "washtest.changes"
@@ -119,17 +122,22 @@ def default_folder(suite: str, dataset: str, limit: int | None = None) -> Path:
     return Path("runs") / re.sub(r"[^\w.-]+", "_", name).lstrip(".")
 
 
-def judged(folder: Path, say: Callable[[str], None]) -> int:
+def judged(folder: Path, say: Callable[[str], None], illustrate: Callable[[Run], None] | None = None) -> int:
     """Make tables, charts and report of a run, unless they are of these very records already, and name them.
+
+    Args:
+        folder: of the run.
+        say: told what is being done.
+        illustrate: makes the pictures for the report, where there are none yet.
 
     Returns:
         The exit code: 1 where some cells failed.
     """
     from bench.analysis import pipeline
 
-    if not pipeline.is_current(folder):
+    if illustrate is not None or not pipeline.is_current(folder):
         say("writing tables, charts and report")
-        pipeline.analyse(folder)
+        pipeline.analyse(folder, illustrate=illustrate)
     for kind, name in (("report", "report.html"), ("tables", "tables"), ("charts", "charts")):
         click.echo(f"{kind}\t{folder / name}")
     table = folder / "tables" / "failures.csv"

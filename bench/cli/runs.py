@@ -38,6 +38,10 @@ FORMATS = ("csv", "md", "latex", "html")
     metavar="GIB",
     help="Address space of each worker. [default: no limit]",
 )
+@click.option(
+    "--gallery", "pictures", type=click.IntRange(0), metavar="N",
+    help="Samples that the report shows after each attack; 0: no pictures. [default: 3, 0 for a shard]",
+)  # fmt: skip
 @progress_option
 @quiet_option
 def run(
@@ -49,6 +53,7 @@ def run(
     shard_text: str | None,
     time_limit: float,
     memory_limit: float | None,
+    pictures: int | None,
     progress: str,
     quiet: bool,
 ) -> None:
@@ -64,7 +69,9 @@ def run(
       washtest run quick --detector declared --detector my_detector.py:score
       washtest run standard --shard 2/8 --progress jsonl
     """
+    from bench.cli.gallery import wanted
     from bench.harness.engines.local import LocalEngine
+    from bench.harness.gallery import recipe_of
     from bench.harness.plan import make_plan
     from bench.harness.run import command_line, run_plan
     from bench.harness.shards import parse_shard
@@ -83,7 +90,11 @@ def run(
         sys.exit(130)
     for warning in outcome.warnings:
         click.echo(f"warning: {warning}", err=True)
-    sys.exit(judged(folder, reporter.message))
+    illustrate = wanted(
+        folder, dataset, lambda: recipe_of(suite, folder), 0 if shard and pictures is None else pictures,
+        worker_count(jobs), time_limit,
+    )  # fmt: skip
+    sys.exit(judged(folder, reporter.message, illustrate))
 
 
 run_argument = click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))

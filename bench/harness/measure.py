@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attacks import Attack
 from attacks.truth import performed, truth_after
@@ -24,6 +24,9 @@ from bench.harness.scoring import Scoring
 from bench.labels import write_bundle
 from bench.labels.base import Claim, Label, Reading, graded, touches_pixels
 from bench.media import Media
+
+if TYPE_CHECKING:
+    import numpy as np
 
 #: Rows of the three tables, each row a dict of the columns that are not null.
 Rows = dict[str, list[dict[str, Any]]]
@@ -93,10 +96,7 @@ def _measure_group(
         base = in_regime(media, regime)
         pixels = base.pixels()
         claim = claim_for(sample)
-        labelled = write_bundle(base, written, claim) if written else base
-        # Splicing leaves the coded picture alone, so its decoded view is shared; a watermark's is new.
-        if written and not any(touches_pixels(label) for label in written):
-            labelled = base.spliced(labelled.data)
+        labelled = with_labels(base, written, claim)
         # A watermark's decoder always gives bits: on unmarked files they are held against the same message.
         compared = [label for label in readers if label.applies(base.mime) and (written or touches_pixels(label))]
         expected = {label: (label.expected(claim), _violations(label, labelled)) for label in compared}
@@ -110,8 +110,7 @@ def _measure_group(
         rng = generator_for(bench.suite.seed, media.sha256, repr(attack))
         start = time.perf_counter()
         try:
-            truth_after(attack, sample.truth)  # raises where the attack is none for such files
-            attacked, generated = performed(given_targets(attack, bench.detectors[regime]), labelled, rng)
+            attacked, generated = attacked_view(attack, sample.truth, labelled, rng, bench.detectors[regime])
             made = time.perf_counter()
             shown = attacked.pixels()
         except Exception as error:
@@ -124,8 +123,7 @@ def _measure_group(
             row |= {"bytes": len(attacked.data), "sha256": attacked.sha256}
         if generated is not None and row["truth"] == "ai_edited":
             row["edited_area"] = float(generated.mean()) / 255
-        if shown.shape == pixels.shape:
-            row |= {"psnr": psnr(pixels, shown), "ssim": ssim(pixels, shown)}
+        row |= quality_of(pixels, shown)
         finished = time.perf_counter()
         row |= {"seconds_attack": made - start, "seconds_decode": decoded - made}
         rows["views"].append(row | {"seconds_quality": finished - decoded})
@@ -134,6 +132,32 @@ def _measure_group(
         if view.scored:
             scoring.add(view.key, attacked, bench.detectors[regime])
     rows["views"][first]["seconds_prepare"] = prepared
+
+
+def with_labels(base: Media, labels: tuple[Label, ...], claim: Claim) -> Media:
+    """The file that attacks start from: with these labels, or as it is where there are none."""
+    labelled = write_bundle(base, labels, claim) if labels else base
+    # Splicing leaves the coded picture alone, so its decoded view is shared; a watermark's is new.
+    if labels and not any(touches_pixels(label) for label in labels):
+        labelled = base.spliced(labelled.data)
+    return labelled
+
+
+def attacked_view(
+    attack: Attack, truth: str, labelled: Media, rng: np.random.Generator, detectors: Iterable[Detector]
+) -> tuple[Media, np.ndarray | None]:
+    """What an attack leaves of a file of this truth, and a mask of what it generated, or None.
+
+    Raises:
+        CodedError: as the attack; ``NotApplicable`` where it is none for such files.
+    """
+    truth_after(attack, truth)
+    return performed(given_targets(attack, detectors), labelled, rng)
+
+
+def quality_of(pixels: np.ndarray, shown: np.ndarray) -> dict[str, float | None]:
+    """The columns ``psnr`` and ``ssim`` of a view; none where its size is not that of the picture before."""
+    return {"psnr": psnr(pixels, shown), "ssim": ssim(pixels, shown)} if shown.shape == pixels.shape else {}
 
 
 def failed(bench: Bench, task: Task, error: BaseException) -> Rows:

@@ -21,6 +21,7 @@ from bench.analysis.page import policy as page_policy
 from bench.analysis.page import tables as page_tables
 from bench.analysis.page.cells import Table, simulated_attacks
 from bench.analysis.page.edited import edited_table
+from bench.analysis.page.gallery import gallery_section
 from bench.analysis.page.inline import inline_svg
 from bench.analysis.tables.detection import MIN_N
 from bench.analysis.tables.thresholds import main_threshold
@@ -89,7 +90,7 @@ def build(run: Run, tables: Mapping[str, pd.DataFrame], drawings: Sequence[Drawi
         language: of the page, a key of ``text.LANGUAGES``.
     """
     say = speaker(language)
-    css = (TEMPLATES / "report.css").read_text("utf-8").strip()
+    css = "\n".join((TEMPLATES / name).read_text("utf-8").strip() for name in ("report.css", "gallery.css"))
     script = (TEMPLATES / "report.js").read_text("utf-8").strip()
     by_kind: dict[str, list[tuple[str, Markup]]] = {kind: [] for kind in CHARTS}
     for number, drawing in enumerate(drawings):
@@ -121,6 +122,7 @@ def build(run: Run, tables: Mapping[str, pd.DataFrame], drawings: Sequence[Drawi
             watermark_table=page_tables.watermark_table(tables["watermark_survival"], simulated_attacks(attacks), say),
             comparison_charts=[svg for kind in COMPARISONS for _, svg in by_kind[kind]],
             detectors=_detector_parts(run, tables, by_kind, say),
+            gallery=gallery_section(run, say),
             policy_parts=page_policy.policy_parts(tables, by_kind["policy"], simulated_attacks(attacks), say),
             threshold_table=page_tables.threshold_table(tables["thresholds"], say),
             coverage_table=page_tables.coverage_table(tables["coverage"], say),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bench.analysis.text.charts import CHARTS_EN
+from bench.analysis.text.gallery import GALLERY_EN
 
 EN = CHARTS_EN | {
     # page
@@ -278,6 +279,8 @@ EN = CHARTS_EN | {
     "scroll_table": "table, scrolls sideways",
     "footer": "Made by washtest {version} from the records of this run. The same records give the same page.",
 }
+
+EN |= GALLERY_EN
 
 LANGUAGES = {"en": EN}
 
