@@ -5,7 +5,20 @@ from __future__ import annotations
 import click
 
 from bench import __version__
-from bench.cli import comparing, datasets, export, files, machine, merging, planning, policy, runs, training, weights
+from bench.cli import (
+    comparing,
+    datasets,
+    export,
+    files,
+    leaderboard,
+    machine,
+    merging,
+    planning,
+    policy,
+    runs,
+    training,
+    weights,
+)
 from bench.cli.common import Group
 
 
@@ -24,6 +37,19 @@ def cli() -> None:
     """
 
 
-for module in (runs, planning, merging, comparing, policy, training, export, files, datasets, machine, weights):
+for module in (
+    runs,
+    planning,
+    merging,
+    comparing,
+    leaderboard,
+    policy,
+    training,
+    export,
+    files,
+    datasets,
+    machine,
+    weights,
+):
     for command in module.COMMANDS:
         cli.add_command(command)
