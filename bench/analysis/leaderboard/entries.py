@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from bench.errors import UserError
 from bench.records import TABLES as RECORDS
 from bench.records import Run, load, read_header
 
-#: Tables that the boards read.
-USED = ("label_survival", "watermark_survival", "detector_errors", "robustness")
+#: Tables that the boards read: of a submission those about detectors only.
+OF_DETECTORS = ("detector_errors", "robustness")
+USED = ("label_survival", "watermark_survival", *OF_DETECTORS)
 
 #: Where people's detectors lie: ``<name>.toml`` and its scores, and ``<name>/`` with what they came to.
 SUBMISSIONS = "submissions"
@@ -91,7 +92,7 @@ def find(results: Path) -> tuple[list[Entry], list[str]]:
         elif card is not None and header.get("submission", {}).get("sha256") != card.get("sha256"):
             left_out.append(f"{name} was measured with other scores: washtest submission check {folder}.toml --add")
         else:
-            entries.append(Entry(name, header, _tables(folder), card))
+            entries.append(Entry(name, header, _tables(folder, OF_DETECTORS if card else USED), card))
     return entries, left_out
 
 
@@ -106,11 +107,11 @@ def _folders(results: Path) -> Iterator[tuple[Path, dict[str, Any] | None]]:
             raise UserError(f"{path} cannot be read: {error}; washtest submission check {path} says more") from None
 
 
-def _tables(folder: Path) -> dict[str, pd.DataFrame]:
+def _tables(folder: Path, used: Sequence[str]) -> dict[str, pd.DataFrame]:
     """The tables as they were published; made from the records where there are none yet."""
-    paths = {name: folder / "tables" / f"{name}.csv" for name in USED}
+    paths = {name: folder / "tables" / f"{name}.csv" for name in used}
     if not any(path.is_file() for path in paths.values()):
-        return tables.make(load(folder), USED)
+        return tables.make(load(folder), used)
     return {name: _read(path) for name, path in paths.items()}
 
 
