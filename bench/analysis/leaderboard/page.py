@@ -30,7 +30,8 @@ LEAD = (
     "Every detector has one threshold, frozen at the stated false-positive rate on clean human files of the "
     "calibration split; rates are on the test split, with 95 % intervals. Area is the mean miss rate over the "
     "severities of each attack family, each family counting once; rank 1 has the least, and its interval holds all "
-    "true ranks at once (paired by file within one run, wider over several). A detector may buy a small area with false positives: read both.",
+    "true ranks at once (paired by file within one run, wider over several). A detector may buy a small area with "
+    "false positives: read both.",
     "“No better” beside a detector: on untouched files a baseline that sees only format, size and JPEG quality "
     "separates the classes about as well, so the score may say nothing about pixels.",
     f"Survived: read back intact, or for a watermark detected; declares: altered ones that still say AI count too. "
