@@ -1,6 +1,6 @@
 PYTHON ?= .venv/bin/python
 
-.PHONY: all lint types test bench label-formats reexport-page detector-costs dictionary statistics regeneration mini results
+.PHONY: all lint types test bench label-formats reexport-page detector-costs dictionary statistics regeneration mini results leaderboard
 
 all: lint types test
 
@@ -49,3 +49,7 @@ results:
 	$(PYTHON) -m bench run quick --out results/mini-quick
 	$(PYTHON) -m bench run labels --out results/mini-labels
 	$(PYTHON) -m bench run providers --out results/mini-providers
+
+# Over all runs that lie in results/.
+leaderboard:
+	$(PYTHON) -m bench leaderboard results

@@ -91,13 +91,18 @@ def _html(text: str) -> str:
     return html.escape(_printable(text))
 
 
+def markdown_text(text: str) -> str:
+    """A text on one line, as it stands in Markdown: what would be markup is escaped."""
+    return _one_line(text, _MARKDOWN)
+
+
 def to_markdown(frame: pd.DataFrame, caption: str = "") -> str:
     """A pipe table; numbers are right-aligned, markup in cells is escaped."""
-    names = [_one_line(str(name), _MARKDOWN) for name in frame.columns]
+    names = [markdown_text(str(name)) for name in frame.columns]
     rules = ["---:" if _is_number(frame[name]) else "---" for name in frame.columns]
-    rows = [names, rules, *_cells(frame, lambda text: _one_line(text, _MARKDOWN))]
+    rows = [names, rules, *_cells(frame, markdown_text)]
     lines = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join(([_one_line(caption, _MARKDOWN), ""] if caption else []) + lines) + "\n"
+    return "\n".join(([markdown_text(caption), ""] if caption else []) + lines) + "\n"
 
 
 def to_latex(frame: pd.DataFrame, caption: str = "") -> str:

@@ -85,6 +85,7 @@ def suite_options(command: Callable[..., None]) -> Callable[..., None]:
     @click.option(
         "--dataset", default="mini", metavar="PATH", help="Folder with a samples.csv, or a name. [default: mini]"
     )
+    @click.option("--present", is_flag=True, help="Measure the files that are here, of a data set not wholly fetched.")
     @click.option("--seed", type=click.IntRange(0), help="Seed of all chance, instead of the suite's.")
     @click.option("--attack", "attacks", multiple=True, metavar="X", help="Use these attacks instead of the suite's.")
     @click.option(
@@ -93,17 +94,21 @@ def suite_options(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--bundle", "bundles", multiple=True, metavar="X", help="Write these bundles or labels instead.")
     @click.option("--regime", "regimes", multiple=True, metavar="X", help="native, canonical; instead of the suite's.")
     @functools.wraps(command)
-    def with_objects(suite: str, dataset: str, seed: int | None, **others: Any) -> None:
+    def with_objects(suite: str, dataset: str, present: bool, seed: int | None, **others: Any) -> None:
         from bench.harness.engines.local import pin_threads
 
         pin_threads()  # before numpy is loaded
+        from bench.harness.dataset_fetch import here
         from bench.harness.plan import adjusted, load_suite
         from bench.harness.samples import find_dataset, load_dataset
 
         changes = {name: list(others.pop(name)) or None for name in ("attacks", "detectors", "bundles", "regimes")}
         chosen = adjusted(load_suite(suite), seed=seed, **changes)
         click.get_current_context().meta[CHANGES] = {"seed": seed, **changes}
-        command(suite=chosen, dataset=load_dataset(find_dataset(dataset)), **others)
+        loaded, missing = here(load_dataset(find_dataset(dataset)), present)
+        if missing:
+            click.echo(f"note: {missing}", err=True)
+        command(suite=chosen, dataset=loaded, **others)
 
     return with_objects
 

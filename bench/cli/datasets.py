@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from bench.records import TRUTHS
 
 @click.group(cls=Group)
 def dataset() -> None:
-    """Bring your own data: import folders, check a data set, make regenerated twins and edits."""
+    """Bring your own data: import folders, check a set, fetch a published one, make regenerated twins and edits."""
 
 
 @dataset.command("import")
@@ -65,6 +66,7 @@ def check(path: str, jobs: int | None, as_json: bool) -> None:
       washtest dataset check my/set --json
     """
     from bench.harness.dataset_check import check as examine
+    from bench.harness.dataset_fetch import here
     from bench.harness.engines.local import LocalEngine, pin_threads
 
     pin_threads()
@@ -72,7 +74,9 @@ def check(path: str, jobs: int | None, as_json: bool) -> None:
 
     from bench.harness.samples import find_dataset, load_dataset
 
-    loaded = load_dataset(find_dataset(path))
+    loaded, missing = here(load_dataset(find_dataset(path)), partial=True)
+    if missing:
+        click.echo(f"note: {missing}", err=True)
     with tqdm(total=len(loaded.samples), unit="file", file=sys.stderr, disable=None, leave=False) as bar:
         report = examine(loaded, LocalEngine(worker_count(jobs)), bar.update)
     if as_json:
@@ -88,6 +92,51 @@ def check(path: str, jobs: int | None, as_json: bool) -> None:
         click.echo(f"header-only AUC\t{auc}\t{used}")
         click.echo(f"{len(report.problems)} problems, {len(report.cautions)} cautions")
     if report.problems:
+        sys.exit(1)
+
+
+@dataset.command()
+@click.argument("name")
+@click.option("--into", type=click.Path(path_type=Path), help="Folder for the files. [default: the data set's own]")
+@click.option("--list", "only_list", is_flag=True, help="Fetch nothing; say what would come, what not, and why.")
+@click.option("--mirror", envvar="WASHTEST_MIRROR", default="", metavar="URL",
+              help="Ask URL/host/path instead of https://host/path. [env: WASHTEST_MIRROR]")  # fmt: skip
+def fetch(name: str, into: Path | None, only_list: bool, mirror: str) -> None:
+    """Fetch the openly licensed files of the data set NAME from where they were published.
+
+    One file at a time, each kept only with the SHA-256 that samples.csv lists; the same command again goes on where
+    it stopped. fetch.csv says what became of every file. Exit code 1 where some could not be fetched.
+
+    \b
+    Examples:
+      washtest dataset fetch core --list
+      washtest dataset fetch core --into my/core
+    """
+    from tqdm import tqdm
+
+    from bench.harness import dataset_fetch
+    from bench.harness.samples import find_dataset, load_dataset
+
+    loaded = load_dataset(find_dataset(name))
+    listed = dataset_fetch.items(loaded)
+    if only_list and listed:
+        rows = [("left out" if item.source is None else "open", item.bytes, item.sample.id, item.why or item.origin)
+                for item in listed]  # fmt: skip
+        print_rows(("what", "bytes", "file", "why or whence"), rows)
+        moved, kept = dataset_fetch.space_needed(listed)
+        n = sum(item.source is not None for item in listed)
+        click.echo(f"{n} of {len(listed)} files: {moved:,} bytes to fetch, {kept:,} to keep", err=True)
+        return
+    with tqdm(total=len(listed), unit="file", file=sys.stderr, disable=None, leave=False) as bar:
+        rows_of = dataset_fetch.fetch_dataset(loaded.folder, into, mirror, step=lambda row: bar.update())
+    for row in rows_of:
+        if row.status == "failed":
+            click.echo(f"failed: {row.path}: {row.code}: {row.detail} ({row.origin})", err=True)
+    counts = Counter(row.status for row in rows_of)
+    report = (into or loaded.folder) / dataset_fetch.REPORT
+    click.echo(f"{counts['fetched']} fetched, {counts['present']} were here, {counts['failed']} failed, "
+               f"{counts['left_out']} left out: {report}")  # fmt: skip
+    if counts["failed"]:
         sys.exit(1)
 
 

@@ -131,6 +131,8 @@ def _suites() -> list[dict[str, Any]]:
 
 
 def _datasets() -> list[dict[str, Any]]:
+    from bench.errors import UserError
+    from bench.harness.dataset_fetch import here
     from bench.harness.samples import dataset_folders, load_dataset
 
     rows = []
@@ -138,7 +140,11 @@ def _datasets() -> list[dict[str, Any]]:
         loaded = load_dataset(folder)
         counts = loaded.counts()
         by_truth = ", ".join(f"{sum(c[t] for c in counts.values())} {t}" for t in next(iter(counts.values())))
-        rows.append(_row(loaded.name, by_truth, loaded.title))
+        try:
+            here(loaded, partial=True)
+            rows.append(_row(loaded.name, by_truth, loaded.title))
+        except UserError:
+            rows.append(_row(loaded.name, by_truth, loaded.title, False, f"washtest dataset fetch {loaded.name}"))
     return rows
 
 

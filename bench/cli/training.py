@@ -58,6 +58,7 @@ def train(
     from bench.detectors.base import Trainable
     from bench.harness import models, registry, training
     from bench.harness.augmentation import Augmentation
+    from bench.harness.dataset_fetch import here
     from bench.harness.samples import find_dataset, load_dataset
     from bench.tensors import SUFFIX
 
@@ -71,7 +72,9 @@ def train(
         augmentation = Augmentation(jpeg, resize, 1 if copies is None else copies) if jpeg or resize else None
     except ValueError as error:
         raise UserError(f"augmentation: {error}") from None
-    loaded = load_dataset(find_dataset(dataset))
+    loaded, missing = here(load_dataset(find_dataset(dataset)))
+    if missing:
+        click.echo(f"note: {missing}", err=True)
     target = out or Path(f"{chosen.info.name}-{Path(loaded.name).name}{SUFFIX}")
     if target.suffix != SUFFIX:
         raise UserError(f"let the model file end in {SUFFIX}: {target.with_suffix(SUFFIX)}")

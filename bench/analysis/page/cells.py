@@ -22,10 +22,11 @@ class Head:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell; ``bar`` 0..10 shades it by a share, None leaves it plain."""
+    """A cell; ``bar`` 0..10 shades it by a share, None leaves it plain; ``href`` makes its text a link."""
 
     text: str
     bar: int | None = None
+    href: str = ""
 
 
 @dataclass(frozen=True)

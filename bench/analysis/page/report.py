@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import functools
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 from markupsafe import Markup
 
@@ -23,6 +19,7 @@ from bench.analysis.page.cells import Table, simulated_attacks
 from bench.analysis.page.edited import edited_table
 from bench.analysis.page.gallery import gallery_section
 from bench.analysis.page.inline import inline_svg
+from bench.analysis.page.templating import assets, environment
 from bench.analysis.tables.detection import MIN_N
 from bench.analysis.tables.thresholds import main_threshold
 from bench.analysis.tables.watermarks import FPR_NOMINAL
@@ -30,8 +27,6 @@ from bench.analysis.text import speaker
 from bench.analysis.text.wording import Say, whole
 from bench.files import write_whole
 from bench.records import Run
-
-TEMPLATES = Path(__file__).parent / "templates"
 
 #: Kinds of chart that compare detectors, and those that stand in the part of one detector.
 COMPARISONS = ("ranks", "slope", "matrix")
@@ -64,22 +59,6 @@ def drawn(chart: Chart) -> Drawing:
     return Drawing(chart.kind, chart.name, chart.subject, style.to_bytes(chart.figure, "svg").decode())
 
 
-@functools.cache
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _hash(text: str) -> str:
-    """As a Content-Security-Policy names an inline script or style."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
 def build(run: Run, tables: Mapping[str, pd.DataFrame], drawings: Sequence[Drawing], language: str = "en") -> str:
     """The page. The same records give the same text, byte for byte.
 
@@ -90,8 +69,6 @@ def build(run: Run, tables: Mapping[str, pd.DataFrame], drawings: Sequence[Drawi
         language: of the page, a key of ``text.LANGUAGES``.
     """
     say = speaker(language)
-    css = "\n".join((TEMPLATES / name).read_text("utf-8").strip() for name in ("report.css", "gallery.css"))
-    script = (TEMPLATES / "report.js").read_text("utf-8").strip()
     by_kind: dict[str, list[tuple[str, Markup]]] = {kind: [] for kind in CHARTS}
     for number, drawing in enumerate(drawings):
         title = say(f"chart_{drawing.kind}", subject=drawing.subject)
@@ -100,15 +77,12 @@ def build(run: Run, tables: Mapping[str, pd.DataFrame], drawings: Sequence[Drawi
     attacks = attack_frame(run)
     real = int(attacks["channel"].str.startswith("real").sum())
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             t=say,
             language=language,
-            css=Markup(css),
-            script=Markup(script),
-            css_hash=_hash(css),
-            script_hash=_hash(script),
+            **assets(),
             header=run.header,
             facts=_facts(run, say),
             meta=_meta(run, say),

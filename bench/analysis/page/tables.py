@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analysis.findings.detectors import no_better_than_headers
 from bench.analysis.frames import MACRO, POOLED, as_rows, attack_frame, carrier, clean_attacks
 from bench.analysis.page.cells import (
     Cell,
@@ -21,6 +20,7 @@ from bench.analysis.page.cells import (
     simulated_attacks,
     text_cells,
 )
+from bench.analysis.tables.baseline import no_better_than_headers
 from bench.analysis.tables.thresholds import Choice, at_threshold, main_threshold
 from bench.analysis.tables.watermarks import bundles_to_name
 from bench.analysis.text.wording import Say, label_title, percent, whole

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from bench.analysis.findings.detectors import lacks_baseline, no_better_than_headers
 from bench.analysis.stats import RESAMPLES
 from bench.analysis.tables import (
     detection,
@@ -20,6 +19,7 @@ from bench.analysis.tables import (
     survival,
     watermarks,
 )
+from bench.analysis.tables.baseline import lacks_baseline, no_better_than_headers
 from bench.analysis.tables.detection import BASELINE
 from bench.analysis.tables.thresholds import thresholds
 from bench.errors import unknown

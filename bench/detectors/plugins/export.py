@@ -25,25 +25,28 @@ MANIFEST, FILES = "manifest.csv", "files"
 
 @dataclass(frozen=True)
 class Exporter:
-    """Writes each file that it is shown, and abstains.
+    """Writes each file that it is shown, and abstains; the ``content_id`` is the detail of its score.
 
     Files that differ in their metadata alone have one ``content_id`` and are written once.
 
     Attributes:
-        folder: that they are written into.
+        folder: that they are written into, or None to name them only.
     """
 
-    folder: Path
+    folder: Path | None
 
     info = DetectorInfo("export", version="1", reads="file")
 
     def score(self, batch: Sequence[Media]) -> list[Score]:
         """No verdict."""
-        for media in batch:
-            path = self.folder / FILES / f"{content_id(media)}{EXTENSIONS[media.mime]}"
+        names = [content_id(media) for media in batch]
+        for media, name in zip(batch, names, strict=True):
+            if self.folder is None:
+                continue
+            path = self.folder / FILES / f"{name}{EXTENSIONS[media.mime]}"
             if not path.exists():
                 write_whole(path, media.data)
-        return [Score(None, "abstain")] * len(batch)
+        return [Score(None, "abstain", detail=name) for name in names]
 
 
 def write_manifest(folder: Path) -> int:
