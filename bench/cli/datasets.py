@@ -30,12 +30,13 @@ def dataset() -> None:
 def import_(
     folder: Path, truth: str, source: str, into: Path | None, generator: str, licence: str, group: str, family: str
 ) -> None:
-    """Add the pictures of a FOLDER to a data set (samples.csv with sha256, dataset.toml).
+    """Add the pictures of a FOLDER, or of a ZIP or tar archive, to a data set (samples.csv with sha256, dataset.toml).
 
     \b
     Examples:
       washtest dataset import photos --truth human --source mine --into my/set --licence CC0-1.0
       washtest dataset import made --truth ai --source sd --generator 'SD 1.5' --into my/set
+      washtest dataset import photos.tar.gz --truth human --source archive --into my/set
     """
     from bench.harness.dataset_import import import_folder
 
