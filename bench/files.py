@@ -17,7 +17,7 @@ def writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
             mend = "free some space and run the same command again: it goes on where it stopped"
             raise UserError(f"no space left on the disk of {folder}; {mend}") from None
         raise UserError(f"{folder} cannot be written ({error.strerror or error}); choose another --out") from None
@@ -56,6 +56,22 @@ def write_whole(path: Path, content: bytes | str) -> None:
             # A name that is no UTF-8 becomes an escape, which JSON reads back.
             data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
             temporary.write_bytes(data)
+
+
+def save(path: Path, data: bytes) -> None:
+    """Write a file that the user named, whole or not at all; a pipe or a device is written to as it is.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
+        with replacing(path.resolve()) as temporary:  # what a link points to is replaced, not the link
+            temporary.write_bytes(data)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
 def cache_folder(kind: str) -> Path:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.cli.common import default_folder, judged, suite_options, worker_count
+from bench.cli.common import default_folder, judged, note, print_text, suite_options, worker_count
 from bench.cli.progress import progress_option, progress_reporter, quiet_option
 from bench.errors import unknown
 
@@ -78,7 +78,7 @@ def run(
         click.echo(f"washtest: interrupted; the same command goes on where {folder} stopped", err=True)
         sys.exit(130)
     for warning in outcome.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        note(f"warning: {warning}")
     sys.exit(judged(folder, reporter.message))
 
 
@@ -108,7 +108,7 @@ def tables(folder: Path, kind: str, only: tuple[str, ...], to_screen: bool) -> N
         if only and name not in only:
             continue
         if to_screen:
-            click.echo(text)
+            print_text(text + "\n")
         else:
             click.echo(str(pipeline.write_table(folder, name, kind, text)))
 
