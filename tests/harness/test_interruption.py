@@ -113,7 +113,7 @@ def test_killed_run_leaves_nobody_and_resumes_at_once(
     process = launch(out)
     wait_for_steps(process, moment * 3)
     time.sleep(chance.uniform(0, 0.1))
-    process.kill()
+    process.send_signal(signal.SIGTERM if moment == 3 else signal.SIGKILL)
     process.wait()
     resumed = launch(out)  # at once: no worker may still hold the lock
     deadline = time.monotonic() + 3
