@@ -121,7 +121,7 @@ def _duplicates(samples: tuple[Sample, ...], facts: dict[int, Facts], report: Re
         a, b = samples[first], samples[second]
         if how == "the same file" and a.truth != b.truth:
             report.problems.append(f"contradiction: {a.id} ({a.truth}) and {b.id} ({b.truth}): {how}; keep one")
-        elif a.split != b.split:
+        if a.split != b.split:
             report.problems.append(f"leak: {a.id} ({a.split}) and {b.id} ({b.split}): {how}; give them one family")
         elif a.family != b.family:
             report.cautions.append(f"{a.id} and {b.id}: {how}, but of two families; give them one")

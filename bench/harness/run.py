@@ -161,15 +161,15 @@ def check_leaks(plan: Plan) -> None:
             leaks.append(f"{other.id} ({other.split}) = {sample.id} ({sample.split})")
         if other.truth != sample.truth:
             contradictions.append(f"{other.id} ({other.truth}) = {sample.id} ({sample.truth})")
-    if contradictions:
-        raise UserError(
-            f"{len(contradictions)} files are said to be two things, e.g. {'; '.join(contradictions[:3])}; keep the "
-            f"row that is right (washtest dataset check {plan.dataset.folder} lists all)"
-        )
     if leaks:
         raise UserError(
             f"{len(leaks)} files leak between splits, e.g. {'; '.join(leaks[:3])}; give them one family "
             f"(washtest dataset check {plan.dataset.folder} lists all)"
+        )
+    if contradictions:
+        raise UserError(
+            f"{len(contradictions)} files are said to be two things, e.g. {'; '.join(contradictions[:3])}; keep the "
+            f"row that is right (washtest dataset check {plan.dataset.folder} lists all)"
         )
 
 
