@@ -213,7 +213,7 @@ def test_damaged_header_in_the_middle_of_a_tar_is_not_its_end(tmp_path: Path) ->
     assert "damaged in the middle" in refusal(path)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.sampled_from(["a.zip", "a.tar", "a.tar.gz"]), st.data())
 def test_any_damage_is_read_or_refused_in_one_line(
     tmp_path_factory: pytest.TempPathFactory, packer: str, data: st.DataObject
