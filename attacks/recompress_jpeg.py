@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import re
 import subprocess
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attacks.base import check_choice, check_range, curve
@@ -12,7 +14,7 @@ from attacks.recompress import SUBSAMPLINGS, Jpeg, encode_bgr
 from bench.errors import CodedError, Unavailable
 from bench.media import Media
 from bench.settings import settings
-from bench.tools import opencv_version, package_version, program
+from bench.tools import opencv_version, package_version, program, run_program
 
 if TYPE_CHECKING:
     import numpy as np
@@ -124,7 +126,7 @@ class MozJpeg:
         """The picture as a new JPEG file.
 
         Raises:
-            CodedError: ``E_TOOL`` when cjpeg fails, ``E_TIMEOUT`` when it does not answer; ``Unavailable``
+            CodedError: ``E_TOOL`` when cjpeg fails, ``E_TOOL_TIMEOUT`` when it does not answer; ``Unavailable``
                 (``E_NO_MOZJPEG``) where it is not installed.
         """
         found = mozjpeg()
@@ -133,18 +135,16 @@ class MozJpeg:
         pixels = media.pixels()
         height, width = pixels.shape[:2]
         factors = {"4:4:4": "1x1", "4:2:2": "2x1", "4:2:0": "2x2"}[self.subsampling]
-        command = [found[0], "-quality", str(self.quality), "-sample", factors]
-        picture = b"P6 %d %d 255\n" % (width, height) + pixels.tobytes()
-        try:
-            done = subprocess.run(command, input=picture, capture_output=True, timeout=_SECONDS, check=False)
-        except subprocess.TimeoutExpired:
-            raise CodedError("E_TIMEOUT", f"mozjpeg cjpeg: no answer in {_SECONDS} s") from None
-        except OSError as error:
-            raise CodedError("E_TOOL", f"mozjpeg cjpeg: {error}") from None
-        if done.returncode or not done.stdout.startswith(b"\xff\xd8"):
-            last = (done.stderr.decode("utf-8", "replace").strip() or "no message").splitlines()[-1]
-            raise CodedError("E_TOOL", f"mozjpeg cjpeg: exit code {done.returncode}: {last}")
-        return Media(done.stdout, "image/jpeg")
+        command = [found[0], "-quality", str(self.quality), "-sample", factors, "-outfile", "out.jpg", "in.ppm"]
+        with tempfile.TemporaryDirectory(prefix="washtest-") as name:
+            folder = Path(name)
+            (folder / "in.ppm").write_bytes(b"P6 %d %d 255\n" % (width, height) + pixels.tobytes())
+            run_program(command, folder, seconds=_SECONDS)
+            made = folder / "out.jpg"
+            data = made.read_bytes() if made.is_file() else b""
+        if not data.startswith(b"\xff\xd8"):
+            raise CodedError("E_TOOL", "cjpeg wrote no JPEG")
+        return Media(data, "image/jpeg")
 
 
 def mozjpeg() -> tuple[str, str] | None:

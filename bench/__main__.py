@@ -15,6 +15,7 @@ def main() -> None:
     import click
 
     from bench.cli import cli
+    from bench.cli.common import note
     from bench.errors import CodedError, UserError
 
     try:
@@ -26,7 +27,7 @@ def main() -> None:
         error.show()
         code = error.exit_code
     except (UserError, CodedError) as error:
-        print(f"washtest: {error}", file=sys.stderr)
+        note(f"washtest: {error}")
         code = 2
     except (KeyboardInterrupt, click.Abort):
         print("washtest: interrupted", file=sys.stderr)
@@ -35,7 +36,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except OSError as error:  # a folder that may not be read, a name that is too long, a disk that fails
-        print(f"washtest: {error}", file=sys.stderr)
+        note(f"washtest: {error}")
         code = 2
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from bench.containers import jxl
 from bench.containers.jxl_codestream import Codestream
 from bench.errors import CodedError, Unavailable
-from bench.tools import program
+from bench.tools import program, run_program
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,8 +29,8 @@ def opened(data: bytes) -> Image.Image:
     Of 10 or more bits, integer samples are scaled to 8 and rounded; floating-point ones are cut to 0..1 before.
 
     Raises:
-        CodedError: ``E_TRUNCATED``, ``E_DECODE`` or ``E_TIMEOUT``; ``Unavailable`` (``E_NO_DECODER``) with the command
-            that installs what is missing.
+        CodedError: ``E_TRUNCATED``, ``E_DECODE`` or ``E_TOOL_TIMEOUT``; ``Unavailable`` (``E_NO_DECODER``) with the
+            command that installs what is missing.
     """
     found = jxl.codestream(data)
     if found.transfer and not found.associated:
@@ -86,14 +85,13 @@ def _djxl(data: bytes, bits: int) -> Image.Image:
     with tempfile.TemporaryDirectory(prefix="washtest-") as folder:
         source, target = Path(folder) / "in.jxl", Path(folder) / "out.png"
         source.write_bytes(data)
-        command = [path, str(source), str(target), "--num_threads=1", f"--bits_per_sample={8 if bits <= 8 else 16}"]
+        command = [path, source.name, target.name, "--num_threads=1", f"--bits_per_sample={8 if bits <= 8 else 16}"]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
-        except subprocess.TimeoutExpired:
-            raise CodedError("E_TIMEOUT", f"djxl: no answer in {_SECONDS} s") from None
-        if done.returncode or not target.is_file():
-            last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
-            raise CodedError("E_DECODE", f"djxl: exit code {done.returncode}: {last}")
+            run_program(command, Path(folder), seconds=_SECONDS)
+        except CodedError as error:
+            raise error if error.code != "E_TOOL" else CodedError("E_DECODE", error.detail) from None
+        if not target.is_file():
+            raise CodedError("E_DECODE", "djxl wrote no picture")
         with Image.open(target, formats=("PNG",)) as image:
             image.load()
             return image

@@ -17,7 +17,7 @@ def writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
             mend = "free some space and run the same command again: it goes on where it stopped"
             raise UserError(f"no space left on the disk of {folder}; {mend}") from None
         raise UserError(f"{folder} cannot be written ({error.strerror or error}); choose another --out") from None
@@ -25,7 +25,10 @@ def writing(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path``; renamed onto it when the block ends well, removed when it does not."""
+    """A temporary path beside ``path``; renamed onto it when the block ends well, removed when it does not.
+
+    Of a process that is killed it stays; ``clear_leftovers`` removes it.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield temporary
@@ -38,6 +41,26 @@ def replacing(path: Path) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Remove the temporary files that killed processes left in a folder; those of living ones stay."""
+    for path in folder.glob(".*.*"):
+        number = path.name.rpartition(".")[2]
+        if number.isdecimal() and path.is_file() and not _alive(int(number)):
+            path.unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    if os.name == "nt":  # where this signal would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        pass  # somebody else's
+    return True
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
@@ -56,6 +79,22 @@ def write_whole(path: Path, content: bytes | str) -> None:
             # A name that is no UTF-8 becomes an escape, which JSON reads back.
             data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
             temporary.write_bytes(data)
+
+
+def save(path: Path, data: bytes) -> None:
+    """Write a file that the user named, whole or not at all; a pipe or a device is written to as it is.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
+        with replacing(path.resolve()) as temporary:  # what a link points to is replaced, not the link
+            temporary.write_bytes(data)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
 def cache_folder(kind: str) -> Path:

@@ -19,8 +19,8 @@ from typing import BinaryIO
 
 from bench.errors import CodedError
 
-#: What one call of an external program may take: seconds of wall clock, and bytes of address space.
-TIME_LIMIT, MEMORY_LIMIT = 60.0, 8 << 30
+#: What one call of an external program may take: seconds of wall clock, bytes of address space, bytes of one file.
+TIME_LIMIT, MEMORY_LIMIT, FILE_LIMIT = 60.0, 8 << 30, 4 << 30
 
 
 @functools.cache
@@ -121,7 +121,8 @@ def run_program(
 
     It gets an empty home, no standard input, one thread where it obeys the usual variables, the locale C.UTF-8 and
     the zone UTC: neither this user's settings nor the machine's change what it makes. Whatever it leaves running is
-    killed with its process group.
+    killed with its process group; what leaves that group too ends with the processor time that it was given, which is
+    that of all processors over ``seconds``. No file may grow beyond ``FILE_LIMIT``, and no core is dumped.
 
     Args:
         command: program and arguments; relative paths are inside ``folder``.
@@ -142,8 +143,10 @@ def run_program(
     name = Path(command[0]).name
     home = home or folder / "home"
     home.mkdir(exist_ok=True)
-    # Set by a shell between fork and exec: Python's own hook for this is unsafe in a process that has threads.
-    limits = 'ulimit -c 0; ulimit -v "$0" 2>/dev/null; exec "$@"'
+    # Set by a shell between fork and exec, since Python's own hook for this is unsafe in a process that has threads.
+    # It gets the command as its arguments, which it does not interpret. Files are counted in blocks of 512 bytes.
+    processors = int(seconds + 1) * (os.cpu_count() or 1)
+    limits = f'ulimit -c 0; ulimit -t {processors}; ulimit -f {FILE_LIMIT >> 9}; ulimit -v "$0" 2>/dev/null; exec "$@"'
     limited = ["/bin/sh", "-c", limits, str(memory >> 10), *command]
     with (folder / "said.out").open("w+b") as out, (folder / "said.err").open("w+b") as err:
         try:

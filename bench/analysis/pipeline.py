@@ -42,9 +42,11 @@ def analyse(
     from bench.analysis import charts, render, tables
     from bench.analysis.charts import style
     from bench.analysis.page import report
-    from bench.files import write_whole
+    from bench.files import clear_leftovers, write_whole
 
     charts.check_names(None, formats)
+    for folder in (run_folder, run_folder / "tables", run_folder / "charts"):
+        clear_leftovers(folder)
     digest = _digest(run_folder)
     run = load(run_folder)
     if illustrate is not None:
@@ -154,9 +156,10 @@ def render_tables(run_folder: Path, form: str = "csv", only: Sequence[str] | Non
 def write_table(run_folder: Path, name: str, form: str, text: str) -> Path:
     """Write one rendered table into ``tables/`` of its run; HTML becomes a page of its own."""
     from bench.analysis import render
-    from bench.files import write_whole
+    from bench.files import clear_leftovers, write_whole
 
     path = run_folder / "tables" / f"{name}.{ENDINGS[form]}"
+    clear_leftovers(path.parent)
     write_whole(path, render.page(text, name) if form == "html" else text)
     return path
 

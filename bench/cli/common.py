@@ -42,6 +42,26 @@ class Group(click.Group):
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of rows.")
 
 
+def printable(text: str) -> str:
+    """One line that steers no terminal: whatever is no printable character, out of a file name or a label, is marked.
+
+    That takes in escape sequences, line ends, the signs that turn the direction of writing, and half surrogates.
+    """
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def print_text(text: str) -> None:
+    """A table or page on standard output: byte for byte for a program, harmless for a person's terminal."""
+    if sys.stdout.isatty():
+        text = "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
+    click.echo(text, nl=False)
+
+
+def note(text: str) -> None:
+    """A line on standard error, such as a warning, that may hold the words of other people's files."""
+    click.echo(printable(text), err=True)
+
+
 def print_json(value: Any) -> None:
     """As UTF-8 JSON on standard output; a file name that is no UTF-8 keeps its bytes as ``\\udc..`` escapes."""
     text = json.dumps(value, ensure_ascii=False, indent=1, default=str, allow_nan=False)
@@ -66,8 +86,7 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    # A control character in a file name or a label must not steer the reader's terminal.
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(value))
+    return printable(str(value))
 
 
 def worker_count(jobs: int | None) -> int:
@@ -149,5 +168,5 @@ def judged(folder: Path, say: Callable[[str], None], illustrate: Callable[[Run],
     with table.open("rb") as file:
         failures = sum(1 for _ in file) - 1
     if failures > 0:
-        click.echo(f"{failures} kinds of failure: see {table}", err=True)
+        note(f"{failures} kinds of failure: see {table}")
     return 1 if failures > 0 else 0

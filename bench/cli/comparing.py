@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.cli.common import json_option, print_json, print_rows
+from bench.cli.common import json_option, note, print_json, print_rows, print_text
 from bench.cli.runs import FORMATS
 from bench.errors import UserError
 
@@ -114,12 +114,12 @@ def _compare_runs(
         _show({"comparison": found.table}, form, caption, changed_only=True)
     if form != "json":
         for line in ground.differences:
-            click.echo(f"note: {line}", err=True)
-        click.echo(_summary(found), err=True)
+            note(f"note: {line}")
+        note(_summary(found))
     for row in worse.head(SHOWN).to_dict("records"):
-        click.echo(f"worse: {_in_words(row)}", err=True)
+        note(f"worse: {_in_words(row)}")
     if len(worse) > SHOWN:
-        click.echo(f"worse: and {len(worse) - SHOWN} more", err=True)
+        note(f"worse: and {len(worse) - SHOWN} more")
     return WORSE if len(worse) else 0
 
 
@@ -167,9 +167,9 @@ def _show(tables: Mapping[str, pd.DataFrame], form: str | None, caption: str, ch
             print_rows([str(column) for column in table], cells)
         else:
             assert form is not None
-            click.echo(render.render(table, form, "" if number else caption), nl=False)
+            print_text(render.render(table, form, "" if number else caption))
     if form in (None, "tsv", "csv"):
-        click.echo(caption, err=True)
+        note(caption)
 
 
 def _for_people(name: str, table: pd.DataFrame, changed_only: bool) -> list[list[str]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from bench.cli.common import Group, json_option, print_json, print_rows, worker_count
+from bench.cli.common import Group, json_option, note, print_json, print_rows, printable, worker_count
 from bench.records import TRUTHS
 
 
@@ -31,12 +31,13 @@ def dataset() -> None:
 def import_(
     folder: Path, truth: str, source: str, into: Path | None, generator: str, licence: str, group: str, family: str
 ) -> None:
-    """Add the pictures of a FOLDER to a data set (samples.csv with sha256, dataset.toml).
+    """Add the pictures of a FOLDER, or of a ZIP or tar archive, to a data set (samples.csv with sha256, dataset.toml).
 
     \b
     Examples:
       washtest dataset import photos --truth human --source mine --into my/set --licence CC0-1.0
       washtest dataset import made --truth ai --source sd --generator 'SD 1.5' --into my/set
+      washtest dataset import photos.tar.gz --truth human --source archive --into my/set
     """
     from bench.harness.dataset_import import import_folder
 
@@ -45,7 +46,7 @@ def import_(
         folder, target, truth=truth, source=source, generator=generator, licence=licence, group=group, family=family
     )
     for line in refused:
-        click.echo(f"not added: {line}", err=True)
+        note(f"not added: {line}")
     click.echo(f"{added} added, {there} there already, {len(refused)} refused: {target / 'samples.csv'}")
     if refused:
         sys.exit(1)
@@ -84,9 +85,9 @@ def check(path: str, jobs: int | None, as_json: bool) -> None:
     else:
         print_rows(("split", *TRUTHS), [(split, *counts.values()) for split, counts in report.counts.items()])
         for line in report.problems:
-            click.echo(f"problem\t{line}")
+            click.echo(f"problem\t{printable(line)}")
         for line in report.cautions:
-            click.echo(f"caution\t{line}")
+            click.echo(f"caution\t{printable(line)}")
         auc = "not measured" if report.header_auc is None else f"{report.header_auc:.3f}"
         used = ", ".join(f"{name} {share:.2f}" for name, share in report.header_features)
         click.echo(f"header-only AUC\t{auc}\t{used}")

@@ -243,15 +243,13 @@ def _read(path: Path) -> Media:
 
 def _save(media: Media, target: Path, made_by: str) -> None:
     from bench.containers import EXTENSIONS
+    from bench.files import save
 
     names = {".jpeg": ".jpg", ".jpe": ".jpg", ".tiff": ".tif", ".heif": ".heic"}
     suffix = target.suffix.lower()
     if suffix and names.get(suffix, suffix) != EXTENSIONS[media.mime]:
         raise UserError(f"{made_by} gives {media.mime}; let OUT end in {EXTENSIONS[media.mime]}, not {target.suffix}")
-    try:
-        target.write_bytes(media.data)
-    except OSError as error:
-        raise UserError(f"{target} cannot be written: {error.strerror or error}") from None
+    save(target, media.data)
 
 
 def _claim(path: Path | None) -> Claim:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bench.cli.common import judged
+from bench.cli.common import judged, note
 
 
 @click.command()
@@ -29,8 +29,8 @@ def merge(folders: tuple[Path, ...], out: Path, quiet: bool) -> None:
     from bench.harness.run import command_line
 
     for line in (missing := put_together(folders, out, command_line())):
-        click.echo(f"warning: {line}", err=True)
-    code = judged(out, lambda text: None if quiet else click.echo(text, err=True))
+        note(f"warning: {line}")
+    code = judged(out, lambda text: None if quiet else note(text))
     sys.exit(1 if missing else code)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.cli.common import default_folder, json_option, print_json, print_rows, suite_options
+from bench.cli.common import default_folder, json_option, note, print_json, print_rows, suite_options
 from bench.cli.progress import progress_option, progress_reporter, quiet_option
 from bench.errors import UserError
 
@@ -73,12 +72,12 @@ def plan(
     from bench.harness.samples import limited
 
     dataset = replace(dataset, samples=limited(dataset.samples, limit))
-    costs, note = _costs(suite, dataset, source, progress_reporter("none" if quiet else progress))
+    costs, origin = _costs(suite, dataset, source, progress_reporter("none" if quiet else progress))
     found = estimate(costs, suite, dataset, samples or len(dataset.samples))
     cuts = worth_cutting(found["parts"], repr(suite.attacks[0]))
     hours = found["cpu_hours"]
     if as_json:
-        source_of = {"run": costs.run, "samples": costs.samples, "megapixels": costs.megapixels, "note": note}
+        source_of = {"run": costs.run, "samples": costs.samples, "megapixels": costs.megapixels, "note": origin}
         head = {"suite": suite.name, "dataset": dataset.name, "measured_in": source_of}
         print_json(head | found | {"jobs": jobs, "wall_hours": found["clock_hours"] / jobs, "cuts": cuts})
         return
@@ -98,7 +97,7 @@ def plan(
         for part in found["parts"]
     ]
     print_rows(("kind", "name", "processor time", "share", "share of records"), parts)
-    click.echo(f"\n{note}; views of {costs.megapixels:g} megapixels on average", err=True)
+    click.echo(f"\n{origin}; views of {costs.megapixels:g} megapixels on average", err=True)
     for cut in cuts:
         saved = f"saves {cut['share']:.0%} of the time for {cut['records_share']:.0%} of the records"
         click.echo(f"without {cut['kind']} {cut['name']}: {saved}", err=True)
@@ -121,7 +120,7 @@ def _costs(suite: Suite, dataset: Dataset, source: Path | None, progress: Progre
     with tempfile.TemporaryDirectory(prefix="washtest-") as temporary:
         costs = measure_handful(suite, dataset, Path(temporary) / "run", progress)
     if missing := costs.lack(suite):
-        print(f"warning: not measured and not counted: {', '.join(missing[:5])}", file=sys.stderr)
+        note(f"warning: not measured and not counted: {', '.join(missing[:5])}")
     return costs, f"measured just now on {costs.samples} samples of {dataset.name}"
 
 

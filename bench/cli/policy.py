@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.cli.common import json_option, print_json, print_rows
+from bench.cli.common import json_option, note, print_json, print_rows, print_text
 from bench.cli.runs import FORMATS, run_argument
 from bench.errors import UserError
 
@@ -81,16 +81,16 @@ def policy(
         ]
         print_json({"settings": vars(asked), "caption": caption, "rows": rows})
     elif kind:
-        click.echo(render.render(table, kind, caption), nl=False)
+        print_text(render.render(table, kind, caption))
         if kind == "csv":
-            click.echo(caption, err=True)
+            note(caption)
     else:
         if sys.stdout.isatty():
             print_rows(*_for_people(table))
         else:
             cells = [[render.cell_text(value) for value in row] for row in table.astype(object).to_numpy()]
             print_rows([str(name) for name in table], cells)
-        click.echo(caption, err=True)
+        note(caption)
 
 
 def _plain(value: Any) -> Any:

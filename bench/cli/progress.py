@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.cli.common import note
+
 if TYPE_CHECKING:
     from bench.harness.run import Progress
 
@@ -40,12 +42,8 @@ def progress_reporter(kind: str) -> Progress:
     if kind == "bar":
         return _bar()
     if kind == "plain":
-        return _lines(lambda text: _say(text), _plain, PLAIN_SECONDS)
-    return _lines(lambda text: _say(json.dumps({"message": text})), json.dumps, JSON_SECONDS)
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)
+        return _lines(note, _plain, PLAIN_SECONDS)
+    return _lines(lambda text: note(json.dumps({"message": text})), json.dumps, JSON_SECONDS)
 
 
 def _bar() -> Progress:
@@ -71,7 +69,7 @@ def _bar() -> Progress:
         for bar in bars:
             bar.close()
 
-    return Progress(_say, start, step, stop)
+    return Progress(note, start, step, stop)
 
 
 def _lines(message: Callable[[str], None], line: Callable[[dict[str, float | None]], str], every: float) -> Progress:
@@ -88,7 +86,7 @@ def _lines(message: Callable[[str], None], line: Callable[[dict[str, float | Non
         left = round((state["total"] - done) / rate, 1) if rate else None
         state["said"] = done
         counts = {name: state[name] for name in ("done", "total", "views", "errors")}
-        _say(line(counts | {"rate": rate and round(rate, 3), "eta_s": left}))
+        note(line(counts | {"rate": rate and round(rate, 3), "eta_s": left}))
 
     def start(total: int, done: int) -> None:
         state.update(done=done, first=done, total=total)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.cli.common import default_folder, judged, suite_options, worker_count
+from bench.cli.common import default_folder, judged, note, print_text, suite_options, worker_count
 from bench.cli.progress import progress_option, progress_reporter, quiet_option
 from bench.errors import unknown
 
@@ -89,7 +89,7 @@ def run(
         click.echo(f"washtest: interrupted; the same command goes on where {folder} stopped", err=True)
         sys.exit(130)
     for warning in outcome.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        note(f"warning: {warning}")
     illustrate = wanted(
         folder, dataset, lambda: recipe_of(suite, folder), 0 if shard and pictures is None else pictures,
         worker_count(jobs), time_limit,
@@ -123,7 +123,7 @@ def tables(folder: Path, kind: str, only: tuple[str, ...], to_screen: bool) -> N
         if only and name not in only:
             continue
         if to_screen:
-            click.echo(text)
+            print_text(text + "\n")
         else:
             click.echo(str(pipeline.write_table(folder, name, kind, text)))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.cli.common import json_option, print_json, print_rows, worker_count
+from bench.cli.common import json_option, note, print_json, print_rows, worker_count
 from bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def train(
     if target.exists():
         raise UserError(f"{target} is there already; choose another --out, or remove it")
     engine = LocalEngine(worker_count(jobs))
-    click.echo(f"fitting {chosen.info.name} on the train split of {loaded.name}", err=True)
+    note(f"fitting {chosen.info.name} on the train split of {loaded.name}")
     made = training.train(chosen, loaded, engine, regime=regime, augmentation=augmentation, seed=seed)
     digest = models.save(
         target, made.detector, loaded, made.taught, made.rows, regime=regime, augmentation=augmentation, seed=seed

@@ -102,7 +102,7 @@ def _facts(sample: Sample) -> Facts:
 
 
 def _duplicates(samples: tuple[Sample, ...], facts: dict[int, Facts], report: Report) -> None:
-    """Equal and near-equal files: across splits a leak, across families of one split a caution."""
+    """Equal and near-equal files: of two truths a contradiction, across splits a leak, across families a caution."""
     import numpy as np
 
     by_sha: dict[str, list[int]] = {}
@@ -119,6 +119,8 @@ def _duplicates(samples: tuple[Sample, ...], facts: dict[int, Facts], report: Re
                 pairs.append((index, second, f"pictures alike ({bits[other]} of 64 bits differ)"))
     for first, second, how in pairs:
         a, b = samples[first], samples[second]
+        if how == "the same file" and a.truth != b.truth:
+            report.problems.append(f"contradiction: {a.id} ({a.truth}) and {b.id} ({b.truth}): {how}; keep one")
         if a.split != b.split:
             report.problems.append(f"leak: {a.id} ({a.split}) and {b.id} ({b.split}): {how}; give them one family")
         elif a.family != b.family:

@@ -1,15 +1,18 @@
-"""From a user's folder of pictures to a data set: one row per file in ``samples.csv``, and a card."""
+"""From a user's folder or archive of pictures to a data set: one row per file in ``samples.csv``, and a card."""
 
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import os
-import shutil
 import string
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePath
 from typing import Any
 
+from bench import archives
 from bench.containers import EXTENSIONS
 from bench.errors import CodedError, UserError
 from bench.files import write_whole
@@ -36,13 +39,14 @@ def import_folder(
     group: str = "",
     family: str = "path",
 ) -> tuple[int, int, list[str]]:
-    """Add every picture below ``folder`` to the data set ``into``, which is made where missing.
+    """Add every picture of a folder or archive to the data set ``into``, which is made where missing.
 
-    Files outside ``into`` are copied to ``into/files/<truth>/<source>/``. A file already listed (same sha256 and
+    Files outside ``into`` are copied to ``into/files/<truth>/<source>/``. An archive (ZIP, tar) is never unpacked: what
+    of it is a picture is written there, under a name that was checked. A file already listed (same sha256 and
     truth) is not added twice.
 
     Args:
-        folder: searched through, names starting with a dot left out.
+        folder: or archive; searched through, names starting with a dot left out.
         into: the data set's folder.
         truth: of all these files.
         source: the collection's name; letters, digits, ``.``, ``_`` and ``-``.
@@ -53,41 +57,42 @@ def import_folder(
             are one, for sets of originals and what was derived from them.
 
     Returns:
-        Number added, number that were there already, and one line for each file that is no readable picture.
+        Number added, number that were there already, and one line for each file that is no readable picture, for each
+        folder that cannot be searched, and for each link to one, which is not followed.
 
     Raises:
-        UserError: nothing to add, or the data set cannot be read or written.
+        UserError: nothing to add, an archive that is damaged or not to be trusted, or the data set cannot be read or
+            written.
     """
     if truth not in TRUTHS:
         raise UserError(f"truth must be one of {', '.join(TRUTHS)}, got {truth!r}")
     if not source or set(source) - set(string.ascii_letters + string.digits + "._-"):
         raise UserError(f"source must be letters, digits, '.', '_' or '-', got {source!r}")
-    if not folder.is_dir():
-        raise UserError(f"{folder} is not a folder")
+    if into.is_file():
+        raise UserError(f"{into} is a file; name the data set's folder with --into")
     rows, columns = _existing(into / "samples.csv")
     known = {(row.get("sha256"), row.get("truth")) for row in rows}
     taken = {row["path"] for row in rows}
     added, there, refused = 0, 0, []
-    for path in _pictures(folder):
-        shown = path.relative_to(folder)
+    for found in _archived(folder) if archives.is_archive(folder) else _pictures(folder):
+        shown = os.fsencode(found.name).decode("utf-8", "backslashreplace")
         try:
-            media = Media.read(path)
+            media = found.read()
             width, height = media.size
             if not media.header.complete:
                 raise CodedError("E_TRUNCATED", "the file ends early")
-            str(shown).encode("utf-8")  # a name that is no UTF-8 cannot stand in samples.csv
+            str(found.name).encode("utf-8")  # a name that is no UTF-8 cannot stand in samples.csv
         except CodedError as error:
-            refused.append(f"{shown}: {str(error).replace(str(path), path.name)}")
+            refused.append(f"{shown}: {str(error).replace(str(folder / found.name), found.name.name)}")
             continue
         except UnicodeEncodeError:
-            name = os.fsencode(shown).decode("utf-8", "backslashreplace")
-            refused.append(f"{name}: the name is not UTF-8; rename it")
+            refused.append(f"{shown}: the name is not UTF-8; rename it")
             continue
         if (media.sha256, truth) in known:
             there += 1
             continue
         known.add((media.sha256, truth))
-        target = _place(path, folder, into, f"{truth}/{source}", taken)
+        target = _place(found, media.data, into, f"{truth}/{source}", taken)
         if target in taken:  # listed already, by a table that states no sha256
             there += 1
             continue
@@ -98,7 +103,7 @@ def import_folder(
                 "truth": truth,
                 "source": source,
                 "generator": generator,
-                "family": path.stem if family == "stem" else target.removeprefix("files/"),
+                "family": found.name.stem if family == "stem" else target.removeprefix("files/"),
                 "licence": licence,
                 "group": group,
                 "width": str(width),
@@ -144,29 +149,68 @@ def _existing(table: Path) -> tuple[list[dict[str, Any]], list[str]]:
     return rows, [*columns, *(column for column in COLUMNS if column not in columns)]
 
 
-def _pictures(folder: Path) -> list[Path]:
-    found = []
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.is_file() and not hidden and path.suffix.lower() not in NOT_PICTURES:
-            found.append(path)
-    return found
+@dataclass(frozen=True)
+class _Found:
+    """A file that may be a picture.
+
+    Attributes:
+        name: relative to the folder or archive that it was found in.
+        read: the file.
+        path: where it lies, None in an archive.
+    """
+
+    name: PurePath
+    read: Callable[[], Media]
+    path: Path | None = None
 
 
-def _place(path: Path, folder: Path, into: Path, group: str, taken: set[str]) -> str:
+def _wanted(name: PurePath) -> bool:
+    hidden = any(part.startswith(".") for part in name.parts)
+    return not hidden and name.suffix.lower() not in NOT_PICTURES
+
+
+def _archived(archive: Path) -> Iterator[_Found]:
+    for member in archives.members(archive):
+        if _wanted(member.name):
+            yield _Found(member.name, functools.partial(Media.from_bytes, member.data))
+
+
+def _pictures(folder: Path) -> Iterator[_Found]:
+    """What lies below a folder, in the order of the paths; what cannot be searched is found, and fails to be read."""
+    if not folder.is_dir():
+        end = ", nor a ZIP or tar archive" if folder.exists() else ""
+        raise UserError(f"{folder} is not a folder{end}")
+    found: dict[Path, Callable[[], Media]] = {}
+
+    def unreadable(error: OSError) -> None:
+        path = Path(os.fsdecode(error.filename))
+        found[path] = functools.partial(_refuse, error.strerror or str(error))
+
+    for top, folders, files in os.walk(folder, onerror=unreadable):  # follows no links, which may form a loop
+        for name in folders:
+            if (Path(top) / name).is_symlink():
+                found[Path(top) / name] = functools.partial(_refuse, "a link to a folder, which is not followed")
+        found |= {path: functools.partial(Media.read, path) for path in (Path(top) / name for name in files)}
+    for path in sorted(found):
+        if _wanted(path.relative_to(folder)):
+            yield _Found(path.relative_to(folder), found[path], path)
+
+
+def _refuse(why: str) -> Media:
+    raise CodedError("E_UNREADABLE", why)
+
+
+def _place(found: _Found, data: bytes, into: Path, group: str, taken: set[str]) -> str:
     """The file's path inside the data set; a file from elsewhere is copied there."""
-    try:
-        return path.resolve().relative_to(into.resolve()).as_posix()
-    except ValueError:
-        pass
-    target = f"files/{group}/{path.relative_to(folder).as_posix()}"
+    if found.path is not None:
+        try:
+            return found.path.resolve().relative_to(into.resolve()).as_posix()
+        except ValueError:
+            pass
+    target = f"files/{group}/{found.name.as_posix()}"
     number = 1
     while target in taken or (into / target).exists():
         number += 1
-        target = f"files/{group}/{path.relative_to(folder).with_suffix('').as_posix()}-{number}{path.suffix}"
-    try:
-        (into / target).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, into / target)
-    except OSError as error:
-        raise UserError(f"{into / target} cannot be written: {error.strerror or error}") from None
+        target = f"files/{group}/{found.name.with_suffix('').as_posix()}-{number}{found.name.suffix}"
+    write_whole(into / target, data)  # the bytes that were hashed, whatever has become of the file since
     return target

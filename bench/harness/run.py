@@ -144,23 +144,32 @@ def _count(header: dict[str, Any], **more: float) -> None:
 
 
 def check_leaks(plan: Plan) -> None:
-    """The same file in two splits is an error that names both (perceptual twins: ``washtest dataset check``).
+    """The same file in two splits, or of two truths, is an error that names both.
+
+    Perceptual twins and files whose sha256 the table does not state are found by ``washtest dataset check``.
 
     Raises:
-        UserError: a leak.
+        UserError: a leak or a contradiction.
     """
     first: dict[str, Any] = {}
-    leaks = []
+    leaks, contradictions = [], []
     for sample in plan.samples:
         if not sample.sha256:
             continue
         other = first.setdefault(sample.sha256, sample)
         if other.split != sample.split:
             leaks.append(f"{other.id} ({other.split}) = {sample.id} ({sample.split})")
+        if other.truth != sample.truth:
+            contradictions.append(f"{other.id} ({other.truth}) = {sample.id} ({sample.truth})")
     if leaks:
         raise UserError(
             f"{len(leaks)} files leak between splits, e.g. {'; '.join(leaks[:3])}; give them one family "
             f"(washtest dataset check {plan.dataset.folder} lists all)"
+        )
+    if contradictions:
+        raise UserError(
+            f"{len(contradictions)} files are said to be two things, e.g. {'; '.join(contradictions[:3])}; keep the "
+            f"row that is right (washtest dataset check {plan.dataset.folder} lists all)"
         )
 
 

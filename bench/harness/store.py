@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import UserError
-from bench.files import replacing, write_whole, writing
+from bench.files import clear_leftovers, replacing, write_whole, writing
 from bench.records import TABLES, shard_files, shard_name
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class Store:
             raise UserError(
                 f"{self.folder} is being written by another run; wait for it or choose another --out"
             ) from None
+        clear_leftovers(self.folder)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

@@ -20,7 +20,7 @@ from attacks.masks import blend, edit_mask
 from attacks.recompress import Jpeg, Png, WebP
 from attacks.truth import performed, truth_after
 from bench.errors import NotApplicable, UserError
-from bench.files import writing
+from bench.files import write_whole
 from bench.harness.dataset_import import write_samples
 from bench.harness.plan import generator_for
 from bench.harness.samples import load_dataset, split_of
@@ -145,9 +145,7 @@ def _write(
         raise UserError(f"{row['path']} is {mime}; twins are made of {', '.join(ENCODERS)}")
     encoded = ENCODERS[mime](Media.from_pixels(pixels), np.random.default_rng(0))
     path = _free(Path("files") / truth / Path(row["path"]).name, taken)
-    with writing(folder):
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(encoded.data)
+    write_whole(folder / path, encoded.data)
     changed = {"path": path.as_posix(), "truth": truth, "generator": how, "derived_from": row["path"]}
     changed |= {"sha256": encoded.sha256, "bytes": str(len(encoded.data))}
     if "id" in row:
@@ -160,9 +158,7 @@ def _write_mask(folder: Path, row: dict[str, Any], mask: np.ndarray, taken: set[
 
     path = _free(Path("masks") / f"{Path(row['path']).stem}.png", taken)
     _, data = cv2.imencode(".png", mask, [cv2.IMWRITE_PNG_BILEVEL, 1])
-    with writing(folder):
-        (folder / "masks").mkdir(exist_ok=True)
-        (folder / path).write_bytes(data.tobytes())
+    write_whole(folder / path, data.tobytes())
     return {"mask": path.as_posix(), "edited_area": f"{mask.mean() / 255:.4f}"}
 
 

@@ -57,7 +57,7 @@ def test_check_of_a_leak_names_it_and_exits_with_1(washtest, tiny_copy: Path, to
     assert answer.code == 1
     assert f"problem\tleak: {rows[0]['id']} (train) and {rows[-2]['id']} (test): the same file" in answer.out
     assert answer.out.splitlines()[0].split("\t") == ["split", "human", "ai", "ai_edited"]
-    assert "1 problems" in answer.out
+    assert f"problem\tcontradiction: {rows[0]['id']} (human)" in answer.out and "2 problems" in answer.out
 
 
 def test_twins_make_an_aligned_set(washtest, photos: Path) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.analysis import pipeline
+
 #: Runs a plan in a process of its own: slow enough to be caught at it, and with a shard for every few views.
 SCRIPT = """
 import sys, time
@@ -111,7 +113,7 @@ def test_killed_run_leaves_nobody_and_resumes_at_once(
     process = launch(out)
     wait_for_steps(process, moment * 3)
     time.sleep(chance.uniform(0, 0.1))
-    process.kill()
+    process.send_signal(signal.SIGTERM if moment == 3 else signal.SIGKILL)
     process.wait()
     resumed = launch(out)  # at once: no worker may still hold the lock
     deadline = time.monotonic() + 3
@@ -122,6 +124,7 @@ def test_killed_run_leaves_nobody_and_resumes_at_once(
     assert said[0] == "done"
     assert int(said[1]) + int(said[2]) == 11
     tools.assert_same_records(out, undisturbed)
+    assert pipeline.render_tables(out) == pipeline.render_tables(undisturbed)
     assert [path for path in out.rglob(".*") if path.is_file()] == []
     assert process.stdout is not None
     process.stdout.close()

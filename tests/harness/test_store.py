@@ -130,6 +130,17 @@ def test_leftovers_of_a_killed_run_are_cleared_away(tmp_path: Path) -> None:
     assert files(folder) == kept
 
 
+def test_temporary_files_of_dead_processes_go_and_of_living_ones_stay(tmp_path: Path) -> None:
+    folder = filled(tmp_path / "run", ("a",))
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    living, kept = folder / f".run.json.{os.getppid()}", folder / ".analysis.json"
+    for path in (folder / f".run.json.{dead.pid}", living, kept):
+        path.write_text("half")
+    done(folder)
+    assert sorted(path.name for path in folder.iterdir() if path.is_file()) == sorted([living.name, kept.name, "lock"])
+
+
 def test_text_that_is_no_unicode_does_not_lose_the_shard(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
