@@ -53,6 +53,7 @@ VIEWS: dict[str, str] = {
     "ssim": "float64",
     "seconds_prepare": "float64",  # reading, decoding and labelling the file; on the first view that starts from it
     "seconds_attack": "float64",
+    "seconds_saved": "float64",  # what the attack took when it was made, where its result was read back; else null
     "seconds_decode": "float64",
     "seconds_quality": "float64",
     "status": "string",  # ok, error, unavailable, not_applicable
@@ -95,6 +96,9 @@ SPLITS = ("train", "calibration", "test")
 
 #: Columns of seconds, in whichever table.
 SECONDS = ("seconds", *(name for name in VIEWS if name.startswith("seconds")))
+
+#: Those of them that were spent in the run.
+SPENT = tuple(name for name in SECONDS if name != "seconds_saved")
 
 #: Columns that say where a record comes from and what it cost; nothing is judged by them, so they are not loaded.
 NOT_JUDGED = ("run", "generator", "sha256", *SECONDS)

@@ -34,6 +34,10 @@ FORMATS = ("csv", "md", "latex", "html")
     metavar="GIB",
     help="Address space of each worker. [default: no limit]",
 )
+@click.option("--no-cache", is_flag=True, help="Make results of slow attacks anew, and keep none (washtest cache).")
+@click.option(
+    "--cache-limit", type=click.FloatRange(0), default=4.0, show_default=True, metavar="GIB", help="Size of the cache."
+)
 @progress_option
 @quiet_option
 def run(
@@ -45,6 +49,8 @@ def run(
     shard_text: str | None,
     time_limit: float,
     memory_limit: float | None,
+    no_cache: bool,
+    cache_limit: float,
     progress: str,
     quiet: bool,
 ) -> None:
@@ -60,6 +66,7 @@ def run(
       washtest run quick --detector declared --detector my_detector.py:score
       washtest run standard --shard 2/8 --progress jsonl
     """
+    from bench.harness.cache import cache_for
     from bench.harness.engines.local import LocalEngine
     from bench.harness.plan import make_plan
     from bench.harness.run import command_line, run_plan
@@ -72,8 +79,9 @@ def run(
         folder = folder.with_name(f"{folder.name}-shard-{shard.index}-of-{shard.of}")
     engine = LocalEngine(worker_count(jobs), time_limit, int(memory_limit * 2**30) if memory_limit else None)
     reporter = progress_reporter("none" if quiet else progress)
+    cache = None if no_cache else cache_for(suite.attacks, int(cache_limit * 2**30))
     try:
-        outcome = run_plan(plan, folder, engine, reporter, command_line())
+        outcome = run_plan(plan, folder, engine, reporter, command_line(), cache)
     except KeyboardInterrupt:
         click.echo(f"washtest: interrupted; the same command goes on where {folder} stopped", err=True)
         sys.exit(130)

@@ -102,6 +102,8 @@ def measured(folder: Path) -> Costs:
             pixels += (row["width"] or 0) * (row["height"] or 0)
             for stage in ("prepare", "attack", "decode", "quality"):
                 seconds[stage][cell] += row.get(f"seconds_{stage}") or 0.0
+            if (made := row.get("seconds_saved")) is not None:  # elsewhere its results will not lie ready
+                seconds["attack"][cell] += made - row["seconds_attack"]
         for key, spent in _columns(tables["readings"], "key", "seconds"):
             seconds["readings"][cells[key]] += spent or 0.0
         for key, detector, spent in _columns(tables["scores"], "key", "detector", "seconds"):

@@ -13,9 +13,10 @@ from itertools import groupby
 from typing import Any
 
 from attacks import Attack
-from attacks.truth import performed, truth_after
+from attacks.truth import truth_after
 from bench.detectors.base import Detector
 from bench.errors import CodedError, NotApplicable, coded, state_of
+from bench.harness.cache import Cache, attacked
 from bench.harness.plan import PlannedView, Suite, Task, generator_for
 from bench.harness.quality import psnr, ssim
 from bench.harness.regimes import in_regime
@@ -37,11 +38,13 @@ class Bench:
         run: id of the run, for the records.
         suite: what to measure.
         detectors: per regime, fitted where they learn.
+        cache: where results of slow attacks are kept, or None.
     """
 
     run: str
     suite: Suite
     detectors: dict[str, tuple[Detector, ...]]
+    cache: Cache | None = None
 
 
 def claim_for(sample: Sample) -> Claim:
@@ -111,28 +114,28 @@ def _measure_group(
         start = time.perf_counter()
         try:
             truth_after(attack, sample.truth)  # raises where the attack is none for such files
-            attacked, generated = performed(given_targets(attack, bench.detectors[regime]), labelled, rng)
+            done = attacked(bench.cache, given_targets(attack, bench.detectors[regime]), labelled, rng)
             made = time.perf_counter()
-            shown = attacked.pixels()
+            shown = done.media.pixels()
         except Exception as error:
             _add_failed(rows, bench, sample, view, base.mime, error)
             continue
         decoded = time.perf_counter()
         row = _view_row(bench, sample, view, attack, base.mime)
-        row |= {"status": "ok", "mime": attacked.mime, "width": shown.shape[1], "height": shown.shape[0]}
-        if attacked.encoded:
-            row |= {"bytes": len(attacked.data), "sha256": attacked.sha256}
-        if generated is not None and row["truth"] == "ai_edited":
-            row["edited_area"] = float(generated.mean()) / 255
+        row |= {"status": "ok", "mime": done.media.mime, "width": shown.shape[1], "height": shown.shape[0]}
+        if done.media.encoded:
+            row |= {"bytes": len(done.media.data), "sha256": done.media.sha256}
+        if done.mask is not None and row["truth"] == "ai_edited":
+            row["edited_area"] = float(done.mask.mean()) / 255
         if shown.shape == pixels.shape:
             row |= {"psnr": psnr(pixels, shown), "ssim": ssim(pixels, shown)}
         finished = time.perf_counter()
-        row |= {"seconds_attack": made - start, "seconds_decode": decoded - made}
+        row |= {"seconds_attack": made - start, "seconds_saved": done.saved, "seconds_decode": decoded - made}
         rows["views"].append(row | {"seconds_quality": finished - decoded})
         for label in readers:
-            rows["readings"].append(_read(view, label, attacked, bool(written), expected.get(label)))
+            rows["readings"].append(_read(view, label, done.media, bool(written), expected.get(label)))
         if view.scored:
-            scoring.add(view.key, attacked, bench.detectors[regime])
+            scoring.add(view.key, done.media, bench.detectors[regime])
     rows["views"][first]["seconds_prepare"] = prepared
 
 

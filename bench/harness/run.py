@@ -16,6 +16,8 @@ from typing import Any
 
 from bench import __version__
 from bench.errors import CodedError, UserError
+from bench.harness.cache import Cache
+from bench.harness.cache_files import refusal
 from bench.harness.engines.local import LocalEngine
 from bench.harness.measure import Bench, Rows, failed, measure
 from bench.harness.models import Pretrained, seen_before
@@ -23,7 +25,7 @@ from bench.harness.plan import Plan, planned_cells
 from bench.harness.store import Store
 from bench.harness.training import Fitted, fit_all, model_path
 from bench.labels.base import label_kind
-from bench.records import SCHEMA_VERSION, SECONDS, SPLITS, TRUTHS, read_header
+from bench.records import SCHEMA_VERSION, SPENT, SPLITS, TRUTHS, read_header
 
 
 @dataclass
@@ -53,7 +55,9 @@ class Progress:
     stop: Callable[[], None]
 
 
-def run_plan(plan: Plan, folder: Path, engine: LocalEngine, progress: Progress, command: str) -> Outcome:
+def run_plan(
+    plan: Plan, folder: Path, engine: LocalEngine, progress: Progress, command: str, cache: Cache | None = None
+) -> Outcome:
     """Measure what is not on disk yet.
 
     Args:
@@ -62,6 +66,7 @@ def run_plan(plan: Plan, folder: Path, engine: LocalEngine, progress: Progress, 
         engine: runs the tasks.
         progress: told how far it is.
         command: as typed, for the header.
+        cache: where results of slow attacks are kept; without it all are made anew.
 
     Raises:
         UserError: the folder holds another run, is locked or cannot be written; the data set leaks.
@@ -95,7 +100,9 @@ def run_plan(plan: Plan, folder: Path, engine: LocalEngine, progress: Progress, 
         _describe_detectors(header, plan, fitted, folder)
         header["warnings"] += cautions
         store.write_header(header)
-        bench = Bench(header["run"], plan.suite, {regime: found.detectors for regime, found in fitted.items()})
+        bench = Bench(header["run"], plan.suite, {regime: found.detectors for regime, found in fitted.items()}, cache)
+        if cache and (why := refusal(cache.folder)):
+            progress.message(f"slow results are not kept: {cache.folder} cannot be written ({why})")
         begun = _processor_seconds()
         busy = _measure_all(bench, plan, todo, store, engine, progress, outcome)
         # How the seconds in the records relate to those of processors: on a machine with other work they are longer.
@@ -121,7 +128,7 @@ def _measure_all(
             outcome.done += 1
             errors = sum(row.get("status", row.get("state")) == "error" for table in rows.values() for row in table)
             outcome.failed_cells += errors
-            busy += sum(row.get(name) or 0.0 for table in rows.values() for row in table for name in SECONDS)
+            busy += sum(row.get(name) or 0.0 for table in rows.values() for row in table for name in SPENT)
             progress.step(len(rows["views"]), errors)
         store.flush()
     except KeyboardInterrupt:

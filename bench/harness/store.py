@@ -156,7 +156,8 @@ class Store:
         for table in TABLES:
             # Not as a data set, whose threads this process would keep when workers are forked later.
             tables = [pq.ParquetFile(self.folder / "records" / table / path.name).read() for path in shards]
-            parts.append(_file(pa.concat_tables(tables)))
+            # A column that an older version of this schema did not have is null there.
+            parts.append(_file(pa.concat_tables(tables, promote_options="default")))
         joined = self.commit(parts)
         for path in shards:
             if path.name != joined:
