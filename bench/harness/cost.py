@@ -14,9 +14,10 @@ from typing import Any
 
 from bench.detectors.base import Trainable
 from bench.harness.engines.local import LocalEngine
-from bench.harness.plan import Suite, make_plan, views_of
+from bench.harness.plan import Suite, make_plan
 from bench.harness.run import Progress, run_plan
 from bench.harness.samples import Dataset, Sample
+from bench.harness.tasks import views_of
 from bench.records import SPLITS, TABLES, TRUTHS, read_header, read_shard, shard_files
 
 #: What a worker's time goes to, in the order of the work.

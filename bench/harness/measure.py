@@ -17,11 +17,12 @@ from attacks.truth import truth_after
 from bench.detectors.base import Detector
 from bench.errors import CodedError, NotApplicable, coded, state_of
 from bench.harness.cache import Cache, attacked
-from bench.harness.plan import PlannedView, Suite, Task, generator_for
+from bench.harness.plan import Suite, generator_for
 from bench.harness.quality import psnr, ssim
 from bench.harness.regimes import in_regime
 from bench.harness.samples import Sample
 from bench.harness.scoring import Scoring
+from bench.harness.tasks import PlannedView, Task
 from bench.labels import write_bundle
 from bench.labels.base import Claim, Label, Reading, graded, touches_pixels
 from bench.media import Media

@@ -9,7 +9,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from bench.harness.measure import Bench, Rows, failed, measure
 from bench.harness.models import Pretrained, seen_before
 from bench.harness.plan import Plan, planned_cells
 from bench.harness.store import Store
+from bench.harness.tasks import Task
 from bench.harness.training import Fitted, fit_all, model_path
 from bench.labels.base import label_kind
 from bench.records import SCHEMA_VERSION, SPENT, SPLITS, TRUTHS, read_header
@@ -84,8 +85,7 @@ def run_plan(
             if old.get("finished"):
                 header = old
         outcome = Outcome()
-        done = store.done()
-        todo = [task for task in plan.tasks if not all(view.key in done for view in task.views)]
+        todo = plan.tasks.without(store.done())
         outcome.skipped = len(plan.tasks) - len(todo)
         if header.get("finished") and not todo:
             outcome.warnings = header["warnings"]
@@ -107,7 +107,7 @@ def run_plan(
         busy = _measure_all(bench, plan, todo, store, engine, progress, outcome)
         # How the seconds in the records relate to those of processors: on a machine with other work they are longer.
         _count(header, cpu_seconds=_processor_seconds() - begun, busy_seconds=busy, replaced_workers=engine.crashes)
-        header["counts"] |= {"tasks": len(plan.tasks), "views": sum(len(task.views) for task in plan.tasks)}
+        header["counts"] |= {"tasks": len(plan.tasks), "views": plan.tasks.n_views}
         store.compact()
         header["finished"] = _now()
         store.write_header(header)  # written last: its "finished" means the records are whole
@@ -116,7 +116,13 @@ def run_plan(
 
 
 def _measure_all(
-    bench: Bench, plan: Plan, todo: list[Any], store: Store, engine: LocalEngine, progress: Progress, outcome: Outcome
+    bench: Bench,
+    plan: Plan,
+    todo: Sequence[Task],
+    store: Store,
+    engine: LocalEngine,
+    progress: Progress,
+    outcome: Outcome,
 ) -> float:
     """Measure and commit; returns the seconds that the records say it took, all workers together."""
     progress.start(len(plan.tasks), outcome.skipped)
