@@ -97,6 +97,8 @@ def run_plan(
         fitted = fit_all(plan, folder, engine, progress.message)
         # What was fitted by an earlier start of this run is only loaded, so the parts add up to the whole.
         _count(header, fit_cpu_seconds=_processor_seconds() - begun)
+        if each := max((found.seconds_a_file for found in fitted.values()), default=0.0):
+            header["counts"]["fit_cpu_seconds_a_file"] = round(each, 4)
         _describe_detectors(header, plan, fitted, folder)
         header["warnings"] += cautions
         store.write_header(header)
