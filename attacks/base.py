@@ -4,6 +4,12 @@
 everywhere, and whose chance comes from the generator passed in. Beside the call it says which severity curve it
 belongs to (``family``), where on it (``severity``, larger is worse, ``axis`` names the unit), and by which
 ``channel`` it acts: ``real:<tool and version>`` or ``simulated:<of what>``.
+
+An attack may say more of itself. ``slow = True``: its results are worth keeping between runs, since making one takes
+ten times what reading it back does, or more; what it makes must depend on nothing but the file, its settings, the
+generator and ``versions()``. ``reads``, for slow ones, is what of the file it looks at: ``"pixels"`` (and drops all
+metadata), ``"shown"`` (the file as a viewer shows it: all but the C2PA manifest), or ``"file"`` where nothing is said.
+Signed files have other bytes in every run, so the last finds their results again in the same run only.
 """
 
 from __future__ import annotations

@@ -49,6 +49,8 @@ class BrowserScreenshot:
     family = "screenshot browser"
     severity = 0.0
     axis = "none (screen geometries have no common scale)"
+    slow = True
+    reads = "shown"
 
     def __post_init__(self) -> None:
         page.check_settings(self)
@@ -65,6 +67,10 @@ class BrowserScreenshot:
     def missing(self) -> str:
         """The command that installs what is missing here; "" when nothing is."""
         return chromium.missing()
+
+    def versions(self) -> dict[str, str]:
+        """Of the browser."""
+        return {"chromium": chromium.version()}
 
     def __call__(self, media: Media, rng: np.random.Generator) -> Media:
         """The saved screen."""

@@ -40,6 +40,21 @@ class Chain:
         simulated = any(kind == "simulated" for kind, _, _ in kinds)
         return ("simulated:" if simulated else "real:") + " + ".join(dict.fromkeys(what for _, _, what in kinds))
 
+    @property
+    def slow(self) -> bool:
+        """As soon as one step is, unless another asks a detector, whose answers are no part of its settings."""
+        return any(getattr(step, "slow", False) for step in self.attacks) and not self.asks
+
+    @property
+    def asks(self) -> bool:
+        """Whether a step asks a detector."""
+        return any(getattr(step, "asks", hasattr(step, "bind")) for step in self.attacks)
+
+    @property
+    def reads(self) -> str:
+        """What its first step looks at; the others see what that one made."""
+        return getattr(self.attacks[0], "reads", "file")
+
     def bind(self, detectors: Mapping[str, Any]) -> Chain:
         """With those steps given their targets that ask a detector (``attacks.adversarial``)."""
         bound = (step.bind(detectors) if hasattr(step, "bind") else step for step in self.attacks)

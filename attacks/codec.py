@@ -52,6 +52,8 @@ class LearnedCodec:
     quality: int = 3
 
     axis = f"{BEST + 1} - quality"
+    slow = True
+    reads = "pixels"
 
     def __post_init__(self) -> None:
         check_choice("model", self.model, tuple(CODECS))

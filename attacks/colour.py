@@ -261,6 +261,8 @@ class Palette:
     dither: bool = False
 
     axis = "8 − log2 of the number of colours"
+    slow = True
+    reads = "pixels"
 
     def __post_init__(self) -> None:
         check_range("colours", self.colours, 2, 256)

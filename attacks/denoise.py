@@ -44,6 +44,8 @@ class Denoise:
     by: str = "nlm"
 
     axis = Noise.axis
+    slow = True
+    reads = "pixels"
 
     def __post_init__(self) -> None:
         check_range("sigma", self.sigma, 0.001, 0.5)

@@ -80,6 +80,8 @@ class DiffusionRegenerate:
     steps: int = 50
 
     axis = "strength, share of the noise schedule"
+    slow = True
+    reads = "pixels"
 
     def __post_init__(self) -> None:
         check_choice("model", self.model, tuple(MODELS))

@@ -56,6 +56,7 @@ class Edit:
     donor: str = ""
 
     axis = "share of the picture edited"
+    reads = "pixels"
 
     def __post_init__(self) -> None:
         check_range("area", self.area, 0.01, 0.7)
@@ -77,6 +78,11 @@ class Edit:
     def channel(self) -> str:
         """The model or library."""
         return fill.channel(self.method) if self.method in fill.METHODS else f"real:washtest {__version__}, blended"
+
+    @property
+    def slow(self) -> bool:
+        """Whether a model is run."""
+        return self.method in fill.NEURAL
 
     def missing(self) -> str:
         """The command that gets what it needs, or ""."""

@@ -51,6 +51,7 @@ class RemoveVisible:
 
     severity = 0.0
     axis = "none (ways of removal have no common scale)"
+    reads = "pixels"
 
     def __post_init__(self) -> None:
         check_choice("how", self.how, HOW)
@@ -70,6 +71,11 @@ class RemoveVisible:
         if self.how == "crop":
             return f"real:washtest {__version__}, rows or columns cut off"
         return f"real:OpenCV {opencv_version()} GaussianBlur" if self.how == "blur" else fill.channel(self.how)
+
+    @property
+    def slow(self) -> bool:
+        """Whether a model is run."""
+        return self.how in fill.NEURAL
 
     def missing(self) -> str:
         """The command that gets what it needs, or ""."""

@@ -140,6 +140,8 @@ class WebPLossless:
     family = "webp-lossless"
     severity = 0.0
     axis = "none (lossless)"
+    slow = True
+    reads = "pixels"
 
     @property
     def channel(self) -> str:

@@ -37,6 +37,8 @@ class Avif:
     speed: int = 6
 
     axis = "100 − AVIF quality"
+    slow = True
+    reads = "pixels"
 
     def __post_init__(self) -> None:
         check_range("quality", self.quality, 0, 100)
@@ -95,6 +97,8 @@ class Heic:
 
     family = "heic"
     axis = "100 − HEIC quality"
+    slow = True
+    reads = "pixels"
 
     def __post_init__(self) -> None:
         check_range("quality", self.quality, 0, 100)
@@ -112,6 +116,10 @@ class Heic:
     def missing(self) -> str:
         """How to get the package where it is not installed."""
         return "" if package_version("pillow-heif") else _HEIC_INSTALL
+
+    def versions(self) -> dict[str, str]:
+        """Of the package."""
+        return {"pillow-heif": package_version("pillow-heif") or "missing"}
 
     def __call__(self, media: Media, rng: np.random.Generator) -> Media:
         """The picture as a new HEIC file.
@@ -147,6 +155,8 @@ class JpegXl:
     effort: int = 7
 
     axis = "Butteraugli distance"
+    slow = True
+    reads = "pixels"
 
     def __post_init__(self) -> None:
         check_range("distance", self.distance, 0, 25)
@@ -170,6 +180,10 @@ class JpegXl:
     def missing(self) -> str:
         """How to get the package where it is not installed."""
         return "" if package_version("imagecodecs") else _JXL_INSTALL
+
+    def versions(self) -> dict[str, str]:
+        """Of the package."""
+        return {"imagecodecs": package_version("imagecodecs") or "missing"}
 
     def __call__(self, media: Media, rng: np.random.Generator) -> Media:
         """The picture as a new JPEG XL file.

@@ -60,6 +60,8 @@ class _Palette:
     dither: bool = True
 
     axis = "8 − log2 of the number of colours"
+    slow = True
+    reads = "pixels"
 
     def __post_init__(self) -> None:
         check_range("colours", self.colours, 2, 256)

@@ -75,6 +75,11 @@ class ReExport:
         return RECIPES[self.tool]
 
     @property
+    def slow(self) -> bool:
+        """Whether a program is started for it."""
+        return self.recipe.library is None
+
+    @property
     def kind(self) -> str:
         """The channel without a version, for lists: to ask for that would start the program."""
         return f"real:{self.recipe.title}"

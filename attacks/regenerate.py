@@ -33,6 +33,9 @@ class _Autoencoded:
     latent_noise: float = 0.0
     passes: int = 1
 
+    slow = True
+    reads = "pixels"
+
     def __post_init__(self) -> None:
         check_choice("model", self.model, tuple(known.name for known in vae.VAES))
         check_range("scale", self.scale, SMALLEST, 1)

@@ -39,6 +39,8 @@ class SuperResolve:
     by: str = MODELS[0]
 
     axis = OCTAVES
+    slow = True
+    reads = "pixels"
 
     def __post_init__(self) -> None:
         check_range("factor", self.factor, 1, realesr.SCALE)

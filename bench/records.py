@@ -53,6 +53,7 @@ VIEWS: dict[str, str] = {
     "ssim": "float64",
     "seconds_prepare": "float64",  # reading, decoding and labelling the file; on the first view that starts from it
     "seconds_attack": "float64",
+    "seconds_saved": "float64",  # what the attack took when it was made, where its result was read back; else null
     "seconds_decode": "float64",
     "seconds_quality": "float64",
     "status": "string",  # ok, error, unavailable, not_applicable
@@ -95,6 +96,9 @@ SPLITS = ("train", "calibration", "test")
 
 #: Columns of seconds, in whichever table.
 SECONDS = ("seconds", *(name for name in VIEWS if name.startswith("seconds")))
+
+#: Those of them that were spent in the run.
+SPENT = tuple(name for name in SECONDS if name != "seconds_saved")
 
 #: Columns that say where a record comes from and what it cost; nothing is judged by them, so they are not loaded.
 NOT_JUDGED = ("run", "generator", "sha256", *SECONDS)
@@ -171,12 +175,17 @@ def shard_name(parts: Sequence[bytes]) -> str:
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:16] + ".parquet"
 
 
+def is_hash_of_content(name: str) -> bool:
+    """Whether a shard is named by ``shard_name``; other writers may choose other names."""
+    return bool(re.fullmatch(r"[0-9a-f]{16}\.parquet", name))
+
+
 def read_shard(folder: Path, name: str, header: dict[str, Any]) -> list[bytes]:
     """The three files of a shard, in the order of ``TABLES``, checked against the hash that is their name.
 
     Args:
         folder: of the run.
-        name: of the shard; names that are no hash, as other writers may choose, are not checked.
+        name: of the shard; names that are no hash are not checked.
         header: of the run, which says how to make the shard again.
 
     Raises:
@@ -186,7 +195,7 @@ def read_shard(folder: Path, name: str, header: dict[str, Any]) -> list[bytes]:
         parts = [(folder / "records" / table / name).read_bytes() for table in TABLES]
     except OSError as error:
         raise _damaged(folder, name, header, error.strerror or str(error)) from None
-    if re.fullmatch(r"[0-9a-f]{16}\.parquet", name) and shard_name(parts) != name:
+    if is_hash_of_content(name) and shard_name(parts) != name:
         raise _damaged(folder, name, header, "its files do not match the hash in their name")
     return parts
 

@@ -25,6 +25,7 @@ pin_threads()  # before numpy is loaded: fitted models must not depend on the nu
 import numpy as np  # noqa: E402
 
 from bench import records  # noqa: E402
+from bench.harness.cache import Cache  # noqa: E402
 from bench.harness.plan import Bundle, Plan, Suite, adjusted, make_plan  # noqa: E402
 from bench.harness.run import Outcome, Progress, run_plan  # noqa: E402
 from bench.harness.samples import load_dataset  # noqa: E402
@@ -100,6 +101,14 @@ def tiny_entries() -> list[dict[str, Any]]:
     return [*entries, {"truth": "ai_edited", "split": "test"}]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Runs of the tests neither read nor fill this user's cache of slow results."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WASHTEST_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data set of 21 pictures; not to be changed (``tiny_copy`` may be)."""
@@ -147,9 +156,9 @@ class Tools:
         return make_plan(replace(suite, **objects), load_dataset(dataset), limit)
 
     @staticmethod
-    def measure(plan: Plan, out: Path, jobs: int = 0, time_limit: float = 60.0) -> Outcome:
+    def measure(plan: Plan, out: Path, jobs: int = 0, time_limit: float = 60.0, cache: Cache | None = None) -> Outcome:
         """Run a plan into a folder."""
-        return run_plan(plan, out, LocalEngine(jobs, time_limit), SILENT, "washtest run made-up")
+        return run_plan(plan, out, LocalEngine(jobs, time_limit), SILENT, "washtest run made-up", cache)
 
     @staticmethod
     def records(out: Path) -> Records:

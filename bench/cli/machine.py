@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from bench.cli.common import json_option, print_json, print_rows
+from bench.cli.common import Group, json_option, print_json, print_rows
+from bench.errors import UserError
 
 KINDS = ("attacks", "platforms", "labels", "bundles", "detectors", "published", "suites", "datasets")
 
@@ -168,4 +169,57 @@ def doctor(as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-COMMANDS = (list_, doctor)
+@click.group(cls=Group)
+def cache() -> None:
+    """Show or clear the kept results of slow attacks; WASHTEST_CACHE names another folder for them.
+
+    Runs keep what AVIF, HEIC, JPEG XL, regeneration, real programs and the like made of a file, and read it back when
+    the same version would make the same again. The results unused for longest go first (washtest run --cache-limit).
+
+    \b
+    Examples:
+      washtest cache show
+      washtest cache clear
+    """
+
+
+@cache.command()
+@json_option
+def show(as_json: bool) -> None:
+    """Say where results are kept, how many, and how much room they take.
+
+    \b
+    Example:
+      washtest cache show --json
+    """
+    from bench.harness.cache import results_folder
+    from bench.harness.cache_files import kept
+
+    folder = results_folder()
+    sizes = [stat.st_size for _, stat in kept(folder)]
+    row: dict[str, Any] = {"folder": str(folder), "results": len(sizes), "bytes": sum(sizes)}
+    if as_json:
+        print_json(row)
+    else:
+        print_rows(list(row), [list(row.values())])
+
+
+@cache.command()
+def clear() -> None:
+    """Remove all kept results; runs make them again.
+
+    \b
+    Example:
+      washtest cache clear
+    """
+    from bench.harness.cache import results_folder
+    from bench.harness.cache_files import kept, make_room
+
+    folder = results_folder()
+    there = sum(1 for _ in kept(folder))
+    if left := make_room(folder, 0):
+        raise UserError(f"{left} bytes in {folder} cannot be removed; remove that folder by hand")
+    click.echo(f"{there} results removed from {folder}")
+
+
+COMMANDS = (list_, doctor, cache)

@@ -42,6 +42,10 @@ FORMATS = ("csv", "md", "latex", "html")
     "--gallery", "pictures", type=click.IntRange(0), metavar="N",
     help="Samples that the report shows after each attack; 0: no pictures. [default: 3, 0 for a shard]",
 )  # fmt: skip
+@click.option("--no-cache", is_flag=True, help="Make results of slow attacks anew, and keep none (washtest cache).")
+@click.option(
+    "--cache-limit", type=click.FloatRange(0), default=4.0, show_default=True, metavar="GIB", help="Size of the cache."
+)
 @progress_option
 @quiet_option
 def run(
@@ -54,6 +58,8 @@ def run(
     time_limit: float,
     memory_limit: float | None,
     pictures: int | None,
+    no_cache: bool,
+    cache_limit: float,
     progress: str,
     quiet: bool,
 ) -> None:
@@ -70,6 +76,7 @@ def run(
       washtest run standard --shard 2/8 --progress jsonl
     """
     from bench.cli.gallery import wanted
+    from bench.harness.cache import cache_for
     from bench.harness.engines.local import LocalEngine
     from bench.harness.gallery import recipe_of
     from bench.harness.plan import make_plan
@@ -83,8 +90,9 @@ def run(
         folder = folder.with_name(f"{folder.name}-shard-{shard.index}-of-{shard.of}")
     engine = LocalEngine(worker_count(jobs), time_limit, int(memory_limit * 2**30) if memory_limit else None)
     reporter = progress_reporter("none" if quiet else progress)
+    cache = None if no_cache else cache_for(suite.attacks, int(cache_limit * 2**30))
     try:
-        outcome = run_plan(plan, folder, engine, reporter, command_line())
+        outcome = run_plan(plan, folder, engine, reporter, command_line(), cache)
     except KeyboardInterrupt:
         click.echo(f"washtest: interrupted; the same command goes on where {folder} stopped", err=True)
         sys.exit(130)

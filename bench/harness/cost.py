@@ -14,9 +14,10 @@ from typing import Any
 
 from bench.detectors.base import Trainable
 from bench.harness.engines.local import LocalEngine
-from bench.harness.plan import Suite, make_plan, views_of
+from bench.harness.plan import Suite, make_plan
 from bench.harness.run import Progress, run_plan
 from bench.harness.samples import Dataset, Sample
+from bench.harness.tasks import views_of
 from bench.records import SPLITS, TABLES, TRUTHS, read_header, read_shard, shard_files
 
 #: What a worker's time goes to, in the order of the work.
@@ -42,6 +43,7 @@ class Costs:
         scores: seconds by cell and detector, all views together.
         scored: number of scores by cell and detector.
         fit: processor seconds for all train samples together.
+        fit_each: of them, what one more train sample takes: most of a small fit is imports.
         train: number of train samples.
         processor: seconds of a processor for each second in the records: less than 1 where other work had its share of
             the machine, or where a detector waited for another one.
@@ -56,6 +58,7 @@ class Costs:
     scores: dict[tuple[Cell, str], float]
     scored: Counter[tuple[Cell, str]]
     fit: float
+    fit_each: float
     train: int
     processor: float
     bytes: int
@@ -102,6 +105,8 @@ def measured(folder: Path) -> Costs:
             pixels += (row["width"] or 0) * (row["height"] or 0)
             for stage in ("prepare", "attack", "decode", "quality"):
                 seconds[stage][cell] += row.get(f"seconds_{stage}") or 0.0
+            if (made := row.get("seconds_saved")) is not None:  # elsewhere its results will not lie ready
+                seconds["attack"][cell] += made - row["seconds_attack"]
         for key, spent in _columns(tables["readings"], "key", "seconds"):
             seconds["readings"][cells[key]] += spent or 0.0
         for key, detector, spent in _columns(tables["scores"], "key", "detector", "seconds"):
@@ -114,7 +119,10 @@ def measured(folder: Path) -> Costs:
     megapixels = round(pixels / 1e6 / max(1, sum(views.values())), 3)
     # Every run that was merged fitted its detectors, on the same files.
     fit = counts.get("fit_cpu_seconds", 0.0) / max(1, len(header.get("merged_from", [])))
-    return Costs(header["run"], len(samples), megapixels, views, seconds, scores, scored, fit, train, processor, size)
+    each = min(counts.get("fit_cpu_seconds_a_file", fit), fit / max(1, train))
+    return Costs(
+        header["run"], len(samples), megapixels, views, seconds, scores, scored, fit, each, train, processor, size
+    )
 
 
 def _columns(table: Any, *names: str) -> Iterator[tuple[Any, ...]]:
@@ -193,7 +201,7 @@ def estimate(costs: Costs, suite: Suite, dataset: Dataset, samples: int) -> dict
             add("regime", regime, whole, records)
     train = sum(n for (split, truth), n in counts.items() if split == "train" and truth != "ai_edited") * share
     if any(isinstance(detector, Trainable) for detector in suite.detectors):
-        stages["fit"] = costs.fit / max(1, costs.train) * train / 3600
+        stages["fit"] = (costs.fit + costs.fit_each * (train - costs.train)) / 3600
     total, records = sum(stages.values()), sum(rows.values())
     measured_views = sum(costs.views.values())
     return {

@@ -285,7 +285,8 @@ def remake(recipe: Recipe, task: Remake) -> Made:
                 raise CodedError("E_ATTACK", recipe.problems.get(name, "not an attack of this run"))
             attack = recipe.attacks[name]
             rng = generator_for(recipe.seed, media.sha256, name)
-            attacked, generated = attacked_view(attack, sample.truth, labelled, rng, recipe.detectors)
+            made = attacked_view(attack, sample.truth, labelled, rng, recipe.detectors)
+            attacked, generated = made.media, made.mask
             shown = attacked.pixels()
             confirmed = confirm(row, attacked, shown, pixels)
         except Exception as error:

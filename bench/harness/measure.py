@@ -13,14 +13,17 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from attacks import Attack
-from attacks.truth import performed, truth_after
+from attacks.truth import truth_after
 from bench.detectors.base import Detector
 from bench.errors import CodedError, NotApplicable, coded, state_of
-from bench.harness.plan import PlannedView, Suite, Task, generator_for
+from bench.harness.cache import Cache, attacked
+from bench.harness.cache_files import Attacked
+from bench.harness.plan import Suite, generator_for
 from bench.harness.quality import psnr, ssim
 from bench.harness.regimes import in_regime
 from bench.harness.samples import Sample
 from bench.harness.scoring import Scoring
+from bench.harness.tasks import PlannedView, Task
 from bench.labels import write_bundle
 from bench.labels.base import Claim, Label, Reading, graded, touches_pixels
 from bench.media import Media
@@ -40,11 +43,13 @@ class Bench:
         run: id of the run, for the records.
         suite: what to measure.
         detectors: per regime, fitted where they learn.
+        cache: where results of slow attacks are kept, or None.
     """
 
     run: str
     suite: Suite
     detectors: dict[str, tuple[Detector, ...]]
+    cache: Cache | None = None
 
 
 def claim_for(sample: Sample) -> Claim:
@@ -110,27 +115,27 @@ def _measure_group(
         rng = generator_for(bench.suite.seed, media.sha256, repr(attack))
         start = time.perf_counter()
         try:
-            attacked, generated = attacked_view(attack, sample.truth, labelled, rng, bench.detectors[regime])
+            done = attacked_view(attack, sample.truth, labelled, rng, bench.detectors[regime], bench.cache)
             made = time.perf_counter()
-            shown = attacked.pixels()
+            shown = done.media.pixels()
         except Exception as error:
             _add_failed(rows, bench, sample, view, base.mime, error)
             continue
         decoded = time.perf_counter()
         row = _view_row(bench, sample, view, attack, base.mime)
-        row |= {"status": "ok", "mime": attacked.mime, "width": shown.shape[1], "height": shown.shape[0]}
-        if attacked.encoded:
-            row |= {"bytes": len(attacked.data), "sha256": attacked.sha256}
-        if generated is not None and row["truth"] == "ai_edited":
-            row["edited_area"] = float(generated.mean()) / 255
+        row |= {"status": "ok", "mime": done.media.mime, "width": shown.shape[1], "height": shown.shape[0]}
+        if done.media.encoded:
+            row |= {"bytes": len(done.media.data), "sha256": done.media.sha256}
+        if done.mask is not None and row["truth"] == "ai_edited":
+            row["edited_area"] = float(done.mask.mean()) / 255
         row |= quality_of(pixels, shown)
         finished = time.perf_counter()
-        row |= {"seconds_attack": made - start, "seconds_decode": decoded - made}
+        row |= {"seconds_attack": made - start, "seconds_saved": done.saved, "seconds_decode": decoded - made}
         rows["views"].append(row | {"seconds_quality": finished - decoded})
         for label in readers:
-            rows["readings"].append(_read(view, label, attacked, bool(written), expected.get(label)))
+            rows["readings"].append(_read(view, label, done.media, bool(written), expected.get(label)))
         if view.scored:
-            scoring.add(view.key, attacked, bench.detectors[regime])
+            scoring.add(view.key, done.media, bench.detectors[regime])
     rows["views"][first]["seconds_prepare"] = prepared
 
 
@@ -144,15 +149,20 @@ def with_labels(base: Media, labels: tuple[Label, ...], claim: Claim) -> Media:
 
 
 def attacked_view(
-    attack: Attack, truth: str, labelled: Media, rng: np.random.Generator, detectors: Iterable[Detector]
-) -> tuple[Media, np.ndarray | None]:
-    """What an attack leaves of a file of this truth, and a mask of what it generated, or None.
+    attack: Attack,
+    truth: str,
+    labelled: Media,
+    rng: np.random.Generator,
+    detectors: Iterable[Detector],
+    cache: Cache | None = None,
+) -> Attacked:
+    """What an attack leaves of a file of this truth, made now or out of the cache.
 
     Raises:
         CodedError: as the attack; ``NotApplicable`` where it is none for such files.
     """
     truth_after(attack, truth)
-    return performed(given_targets(attack, detectors), labelled, rng)
+    return attacked(cache, given_targets(attack, detectors), labelled, rng)
 
 
 def quality_of(pixels: np.ndarray, shown: np.ndarray) -> dict[str, float | None]:

@@ -1,22 +1,20 @@
 """Runs of one suite on one data set, put together: the shards of a divided run, or runs of other detectors.
 
-Shards whose views are in no other run are copied as they are, so that memory does not grow with their number; views
-that several runs made are joined: what two runs say of the same thing must be equal.
+Shards whose views are in no other run are copied as they are; views that several runs made are joined, part by part,
+so that memory grows with their keys only: what two runs say of the same thing must be equal.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import UserError
 from bench.files import write_whole
 from bench.harness import store
+from bench.harness.merge_header import Source, check_earlier, merged_header
 from bench.harness.store import Store
 from bench.records import SECONDS, TABLES, read_header, read_shard, shard_files
 
@@ -28,43 +26,11 @@ if TYPE_CHECKING:
 #: which hold a salt and the time.
 UNSTABLE = ("run", "sha256", "bytes", *SECONDS)
 
+#: Of views that several runs made, so many are joined at a time, with all rows about them.
+JOINED_AT_ONCE = 20_000
+
 #: What a row is about: two runs that answer differently contradict each other.
 IDENTITY = {"views": ["key"], "readings": ["key", "label", "position"], "scores": ["key", "detector"]}
-
-#: Settings in which runs that are merged may differ.
-FREE = ("shard", "detectors")
-
-
-#: What adds up over runs; each of them fitted its detectors, on the same files.
-COUNTED = ("cpu_seconds", "busy_seconds", "fit_cpu_seconds", "replaced_workers")
-
-
-@dataclass(frozen=True)
-class Source:
-    """A run to be merged: its folder and header."""
-
-    folder: Path
-    header: dict[str, Any]
-
-    @property
-    def parts(self) -> list[dict[str, Any]]:
-        """The runs that it is made of, each as ``merged_from`` describes it."""
-        header = self.header
-        if header.get("merged_from"):
-            return list(header["merged_from"])
-        shard = header.get("shard")
-        return [
-            {
-                "run": header["run"],
-                "command": header["command"],
-                "shard": shard and {"index": shard["index"], "of": shard["of"]},
-                "detectors": header["settings"]["detectors"],
-                "started": header["started"],
-                "finished": header["finished"],
-                "git": header.get("git"),
-                "machine": header.get("machine"),
-            }
-        ]
 
 
 def merge(folders: Sequence[Path], out: Path, command: str) -> list[str]:
@@ -86,11 +52,11 @@ def merge(folders: Sequence[Path], out: Path, command: str) -> list[str]:
     if out.resolve() in [folder.resolve() for folder in folders]:
         raise UserError(f"{out} is one of the runs to be merged; choose another --out")
     sources = [Source(folder, read_header(folder)) for folder in folders]
-    header = _header(sources, command)
+    header = merged_header(sources, command)
     models = _models(sources)
     with Store(out) as target:
         if (out / "run.json").exists():
-            _check_earlier(read_header(out), header, out)
+            check_earlier(read_header(out), header, out)
         finished, header["finished"] = header["finished"], None
         target.write_header(header)
         for name, model in models.items():
@@ -104,129 +70,6 @@ def merge(folders: Sequence[Path], out: Path, command: str) -> list[str]:
     return list(header["missing"])
 
 
-def _check_earlier(earlier: dict[str, Any], header: dict[str, Any], out: Path) -> None:
-    same = {key: value for key, value in earlier.get("settings", {}).items() if key not in FREE}
-    if not earlier.get("merged_from") or same != {k: v for k, v in header["settings"].items() if k not in FREE}:
-        raise UserError(f"{out} holds a run that is no merge of these; choose another --out, or remove that folder")
-
-
-# The header ---------------------------------------------------------------------------------------------------------
-
-
-def _header(sources: Sequence[Source], command: str) -> dict[str, Any]:
-    """That of the first run, with what all of them have."""
-    first = sources[0]
-    for other in sources[1:]:
-        _check_same(first, other)
-    parts = list({str(part): part for source in sources for part in source.parts}.values())
-    missing = _missing(parts)
-    settings = {key: value for key, value in first.header["settings"].items() if key != "shard"}
-    settings["detectors"] = _union(source.header["settings"]["detectors"] for source in sources)
-    ends = [part["finished"] for part in parts]
-    counts: dict[str, float] = defaultdict(float)
-    for source in sources:
-        for name, number in source.header.get("counts", {}).items():
-            counts[name] += number
-    name = hashlib.sha256("\n".join(part["run"] for part in parts).encode()).hexdigest()[:8]
-    return first.header | {
-        "run": f"{first.header['suite']['name']}-{first.header['dataset']['name']}-merged-{name}",
-        "command": command,
-        "detectors": _detectors(sources),
-        "planned": _planned(sources),
-        "shard": None,
-        "settings": settings,
-        "started": min(part["started"] for part in parts),
-        "finished": None if missing else max(ends),
-        "counts": {name: round(counts[name], 3) for name in COUNTED},
-        "warnings": [*_union(_lasting_warnings(source) for source in sources), *missing],
-        "missing": missing,
-        "merged_from": parts,
-    }
-
-
-def _lasting_warnings(source: Source) -> list[str]:
-    """Its warnings, without what an earlier merge lacked: that may be here now."""
-    return [line for line in source.header["warnings"] if line not in source.header.get("missing", [])]
-
-
-def _check_same(one: Source, other: Source) -> None:
-    old, new = one.header["settings"], other.header["settings"]
-    for key in {**old, **new}:
-        if key in FREE or old.get(key) == new.get(key):
-            continue
-        first, second = old.get(key, "none"), new.get(key, "none")
-        if isinstance(first, dict) and isinstance(second, dict):
-            key = f"{key}, {next(name for name in {**first, **second} if first.get(name) != second.get(name))}"
-            name = key.rpartition(", ")[2]
-            first, second = first.get(name, "none"), second.get(name, "none")
-        elif isinstance(first, list) and isinstance(second, list):
-            first, second = ([x for x in a if x not in b] or "as there" for a, b in ((first, second), (second, first)))
-        raise UserError(
-            f"{one.folder} and {other.folder} are runs with different settings ({key}: {_short(first)} and "
-            f"{_short(second)}); only shards of one run, or runs of other detectors on it, can be merged"
-        )
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _union(lists: Iterable[Iterable[Any]]) -> list[Any]:
-    return list(dict.fromkeys(entry for entries in lists for entry in entries))
-
-
-def _detectors(sources: Sequence[Source]) -> list[dict[str, Any]]:
-    """Every detector once; the same one must have been the same, down to what it learnt."""
-    found: dict[str, tuple[Source, dict[str, Any]]] = {}
-    for source in sources:
-        for detector in source.header["detectors"]:
-            owner, known = found.setdefault(detector["name"], (source, detector))
-            for key in {**known, **detector}:
-                if known.get(key) == detector.get(key):
-                    continue
-                mend = "fit on one machine and copy its models/ into the other folders before they run"
-                what = f"learnt different models; {mend}" if key == "models" else f"differs in {key}"
-                raise UserError(f"detector {detector['name']} of {owner.folder} and of {source.folder} {what}")
-    return [detector for _, detector in found.values()]
-
-
-def _planned(sources: Sequence[Source]) -> list[dict[str, Any]]:
-    """The cells that all shards together have."""
-    cells: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for source in sources:
-        for cell in (source.header.get("shard") or source.header)["planned"]:
-            cells.setdefault(tuple(value for key, value in cell.items() if key != "n"), cell)
-    return list(cells.values())
-
-
-def _missing(parts: Sequence[dict[str, Any]]) -> list[str]:
-    """One line for each run that was not finished and each set of shards that is not whole."""
-    lines = [f"{_named(part)} was not finished" for part in parts if not part["finished"]]
-    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for part in parts:
-        groups.setdefault(tuple(part["detectors"]), []).append(part)
-    for detectors, members in groups.items():
-        shards = [part["shard"] for part in members]
-        if None in shards:
-            continue  # one of them is whole
-        sizes = sorted({shard["of"] for shard in shards})
-        if len(sizes) > 1:
-            counts = " and ".join(map(str, sizes))
-            raise UserError(f"shards of {counts} parts were cut differently; merge those of one division")
-        absent = sorted(set(range(1, sizes[0] + 1)) - {shard["index"] for shard in shards})
-        if absent:
-            which = ", ".join(map(str, absent[:20])) + (", ..." if len(absent) > 20 else "")
-            beside = f" with {', '.join(detectors)}" if len(groups) > 1 else ""
-            lines.append(f"{len(absent)} of {sizes[0]} shards{beside} are missing: {which}")
-    return lines
-
-
-def _named(part: dict[str, Any]) -> str:
-    shard = part["shard"]
-    return f"run {part['run']}" + (f" (shard {shard['index']} of {shard['of']})" if shard else "")
-
-
 def _models(sources: Sequence[Source]) -> dict[str, bytes]:
     """What the detectors learnt, by file name; equal in all runs, as ``_detectors`` found in their headers."""
     found: dict[str, bytes] = {}
@@ -235,9 +78,6 @@ def _models(sources: Sequence[Source]) -> dict[str, bytes]:
             if path.name not in found:
                 found[path.name] = path.read_bytes()
     return found
-
-
-# The records --------------------------------------------------------------------------------------------------------
 
 
 def _merge_records(sources: Sequence[Source], target: Store) -> set[str]:
@@ -257,23 +97,32 @@ def _merge_records(sources: Sequence[Source], target: Store) -> set[str]:
     twice = distinct[counts > 1]
     target.done()  # takes away what is damaged
     there = {path.name for path in shard_files(target.folder, "views")}
-    wanted, overlapping = set(), []
+    wanted, overlapping, shared = set(), [], 0
     for (source, name), own in zip(shards, keys, strict=True):
         if len(twice) and np.isin(own, twice).any():
             overlapping.append((source, name))
+            shared += len(own)
             continue
         wanted.add(name if name in there else target.commit(read_shard(source.folder, name, source.header)))
-    return wanted | _join(overlapping, target)
+    passes = min(256, -(-shared // JOINED_AT_ONCE))
+    for turn in range(passes):
+        wanted |= _join(overlapping, turn, passes, target)
+    return wanted
 
 
-def _join(shards: Sequence[tuple[Source, str]], target: Store) -> set[str]:
-    """Write what several runs say of the same views, each fact once; returns the names of the shards."""
+def _join(shards: Sequence[tuple[Source, str]], turn: int, passes: int, target: Store) -> set[str]:
+    """Write what several runs say of the same views, each fact once; returns the names of the shards.
+
+    Args:
+        shards: that hold views of several runs.
+        turn: which of the views are joined now, ``0..passes - 1``.
+        passes: in how many parts all of them are.
+        target: to be written.
+    """
     import numpy as np
     import pandas as pd
 
-    if not shards:
-        return set()
-    tables = _read_all(shards)
+    tables = _read_all(shards, turn, passes)
     kept: dict[str, tuple[pa.Table, np.ndarray]] = {}
     order = pd.Index([])
     for table in ("views", "readings", "scores"):
@@ -300,15 +149,19 @@ def _join(shards: Sequence[tuple[Source, str]], target: Store) -> set[str]:
     return names
 
 
-def _read_all(shards: Sequence[tuple[Source, str]]) -> dict[str, pa.Table]:
+def _read_all(shards: Sequence[tuple[Source, str]], turn: int, passes: int) -> dict[str, pa.Table]:
+    """The rows of the views whose keys have their turn: by the first two digits, which are as good as drawn."""
     import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
+    digits = pa.array([f"{number:02x}" for number in range(256) if number % passes == turn])
     parts: dict[str, list[pa.Table]] = {table: [] for table in TABLES}
     for source, name in shards:
         files = read_shard(source.folder, name, source.header)
         for table, data in zip(TABLES, files, strict=True):
-            parts[table].append(pq.read_table(io.BytesIO(data)))
+            rows = pq.read_table(io.BytesIO(data))
+            parts[table].append(rows.filter(pc.is_in(pc.utf8_slice_codeunits(rows["key"], 0, 2), digits)))
     # A column that an older version of this schema did not have is null there.
     return {table: pa.concat_tables(part, promote_options="default") for table, part in parts.items()}
 

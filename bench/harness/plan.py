@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +18,10 @@ from bench.harness import registry
 from bench.harness.regimes import REGIMES
 from bench.harness.samples import Dataset, Sample, limited
 from bench.harness.shards import Shard
+from bench.harness.tasks import Tasks, cells_of, views_of
 from bench.importing import own_code
 from bench.labels import BUNDLES
 from bench.labels.base import Label
-from bench.records import view_key
 from bench.suites import read_suite, suite_files
 from bench.tools import opencv_version, package_version
 
@@ -171,33 +171,6 @@ def adjusted(
 
 
 @dataclass(frozen=True)
-class PlannedView:
-    """One view to be made: its key is known before.
-
-    Attributes:
-        key: in the records.
-        regime: native or canonical.
-        bundle: the labels written into it, by name; ``none`` for human work.
-        attack: index into the suite's attacks.
-        scored: whether detectors look at it.
-    """
-
-    key: str
-    regime: str
-    bundle: str
-    attack: int
-    scored: bool
-
-
-@dataclass(frozen=True)
-class Task:
-    """The unit of work: one sample with all its views, so that it is read and decoded once."""
-
-    sample: Sample
-    views: tuple[PlannedView, ...]
-
-
-@dataclass(frozen=True)
 class Plan:
     """Everything that a run is going to do.
 
@@ -213,7 +186,7 @@ class Plan:
     suite: Suite
     dataset: Dataset
     samples: tuple[Sample, ...]
-    tasks: tuple[Task, ...]
+    tasks: Tasks
     versions: dict[str, str]
     shard: Shard | None = None
 
@@ -239,7 +212,7 @@ class Plan:
 
     def planned(self) -> list[dict[str, Any]]:
         """How many readings, scores and views each cell of the test split should have."""
-        return planned_cells(self.suite, (task.sample for task in self.tasks))
+        return planned_cells(self.suite, self.tasks.samples)
 
 
 def planned_cells(suite: Suite, samples: Iterable[Sample]) -> list[dict[str, Any]]:
@@ -292,40 +265,14 @@ def make_plan(suite: Suite, dataset: Dataset, limit: int | None = None, shard: S
     ]
     for found in tools:
         made_of |= found
-    tasks = []
-    for sample in samples:
-        if sample.split == "train" or (shard and not shard.holds(sample.family)):
-            continue
-        path = sample.path.relative_to(dataset.folder).as_posix()
-        tasks.append(Task(sample, _views(suite, sample, path, names, version_text)))
+    chosen = [s for s in samples if s.split != "train" and (shard is None or shard.holds(s.family))]
+    cells = {of: cells_of(suite, *of, names, version_text) for of in {(s.truth, s.split) for s in chosen}}
     if not any(sample.split == "test" for sample in samples):
         raise UserError(
             f"{dataset.folder} has no sample in the test split ({len(samples)} samples chosen); "
             "add samples, raise --limit or set the split column"
         )
-    return Plan(suite, dataset, samples, tuple(tasks), made_of, shard)
-
-
-def views_of(suite: Suite, truth: str, split: str) -> Iterator[tuple[str, str, int, bool]]:
-    """The views of each sample of a truth and split: regime, bundle, index of the attack, whether it is scored."""
-    bundles = ("none",) if truth == "human" else tuple(bundle.name for bundle in suite.bundles)
-    # The calibration split sets thresholds on clean files; nothing else of it is looked at.
-    attacks = range(len(suite.attacks)) if split == "test" else range(1)
-    for place, bundle in enumerate(bundles if split == "test" else bundles[:1]):
-        for regime in suite.regimes if place == 0 else suite.regimes[:1]:
-            for attack in attacks:
-                yield regime, bundle, attack, place == 0
-
-
-def _views(suite: Suite, sample: Sample, path: str, names: list[str], version_text: str) -> tuple[PlannedView, ...]:
-    """Every view of one sample."""
-    what = sample.sha256 or path  # inside the data set: the keys must not change with how its folder is named
-    views = []
-    for regime, bundle, attack, scored in views_of(suite, sample.truth, sample.split):
-        labels = suite.read_in(bundle)
-        key = view_key(sample.id, what, regime, bundle, labels, names[attack], suite.seed, version_text)
-        views.append(PlannedView(key, regime, bundle, attack, scored))
-    return tuple(views)
+    return Plan(suite, dataset, samples, Tasks(chosen, cells, dataset.folder), made_of, shard)
 
 
 def generator_for(seed: int, sha256: str, what: str) -> np.random.Generator:

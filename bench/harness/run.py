@@ -9,21 +9,24 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench import __version__
 from bench.errors import CodedError, UserError
+from bench.harness.cache import Cache
+from bench.harness.cache_files import refusal
 from bench.harness.engines.local import LocalEngine
 from bench.harness.measure import Bench, Rows, failed, measure
 from bench.harness.models import Pretrained, seen_before
 from bench.harness.plan import Plan, planned_cells
 from bench.harness.store import Store
+from bench.harness.tasks import Task
 from bench.harness.training import Fitted, fit_all, model_path
 from bench.labels.base import label_kind
-from bench.records import SCHEMA_VERSION, SECONDS, SPLITS, TRUTHS, read_header
+from bench.records import SCHEMA_VERSION, SPENT, SPLITS, TRUTHS, read_header
 
 
 @dataclass
@@ -53,7 +56,9 @@ class Progress:
     stop: Callable[[], None]
 
 
-def run_plan(plan: Plan, folder: Path, engine: LocalEngine, progress: Progress, command: str) -> Outcome:
+def run_plan(
+    plan: Plan, folder: Path, engine: LocalEngine, progress: Progress, command: str, cache: Cache | None = None
+) -> Outcome:
     """Measure what is not on disk yet.
 
     Args:
@@ -62,6 +67,7 @@ def run_plan(plan: Plan, folder: Path, engine: LocalEngine, progress: Progress, 
         engine: runs the tasks.
         progress: told how far it is.
         command: as typed, for the header.
+        cache: where results of slow attacks are kept; without it all are made anew.
 
     Raises:
         UserError: the folder holds another run, is locked or cannot be written; the data set leaks.
@@ -79,8 +85,7 @@ def run_plan(plan: Plan, folder: Path, engine: LocalEngine, progress: Progress, 
             if old.get("finished"):
                 header = old
         outcome = Outcome()
-        done = store.done()
-        todo = [task for task in plan.tasks if not all(view.key in done for view in task.views)]
+        todo = plan.tasks.without(store.done())
         outcome.skipped = len(plan.tasks) - len(todo)
         if header.get("finished") and not todo:
             outcome.warnings = header["warnings"]
@@ -92,15 +97,19 @@ def run_plan(plan: Plan, folder: Path, engine: LocalEngine, progress: Progress, 
         fitted = fit_all(plan, folder, engine, progress.message)
         # What was fitted by an earlier start of this run is only loaded, so the parts add up to the whole.
         _count(header, fit_cpu_seconds=_processor_seconds() - begun)
+        if each := max((found.seconds_a_file for found in fitted.values()), default=0.0):
+            header["counts"]["fit_cpu_seconds_a_file"] = round(each, 4)
         _describe_detectors(header, plan, fitted, folder)
         header["warnings"] += cautions
         store.write_header(header)
-        bench = Bench(header["run"], plan.suite, {regime: found.detectors for regime, found in fitted.items()})
+        bench = Bench(header["run"], plan.suite, {regime: found.detectors for regime, found in fitted.items()}, cache)
+        if cache and (why := refusal(cache.folder)):
+            progress.message(f"slow results are not kept: {cache.folder} cannot be written ({why})")
         begun = _processor_seconds()
         busy = _measure_all(bench, plan, todo, store, engine, progress, outcome)
         # How the seconds in the records relate to those of processors: on a machine with other work they are longer.
         _count(header, cpu_seconds=_processor_seconds() - begun, busy_seconds=busy, replaced_workers=engine.crashes)
-        header["counts"] |= {"tasks": len(plan.tasks), "views": sum(len(task.views) for task in plan.tasks)}
+        header["counts"] |= {"tasks": len(plan.tasks), "views": plan.tasks.n_views}
         store.compact()
         header["finished"] = _now()
         store.write_header(header)  # written last: its "finished" means the records are whole
@@ -109,7 +118,13 @@ def run_plan(plan: Plan, folder: Path, engine: LocalEngine, progress: Progress, 
 
 
 def _measure_all(
-    bench: Bench, plan: Plan, todo: list[Any], store: Store, engine: LocalEngine, progress: Progress, outcome: Outcome
+    bench: Bench,
+    plan: Plan,
+    todo: Sequence[Task],
+    store: Store,
+    engine: LocalEngine,
+    progress: Progress,
+    outcome: Outcome,
 ) -> float:
     """Measure and commit; returns the seconds that the records say it took, all workers together."""
     progress.start(len(plan.tasks), outcome.skipped)
@@ -121,7 +136,7 @@ def _measure_all(
             outcome.done += 1
             errors = sum(row.get("status", row.get("state")) == "error" for table in rows.values() for row in table)
             outcome.failed_cells += errors
-            busy += sum(row.get(name) or 0.0 for table in rows.values() for row in table for name in SECONDS)
+            busy += sum(row.get(name) or 0.0 for table in rows.values() for row in table for name in SPENT)
             progress.step(len(rows["views"]), errors)
         store.flush()
     except KeyboardInterrupt:

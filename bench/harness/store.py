@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 SHARD_VIEWS, SHARD_SECONDS = 1000, 10.0
 #: A finished run's shards are joined until they hold so many views: opening thousands of files takes longer than
 #: reading what is in them.
-JOINED_VIEWS = 20_000
+JOINED_VIEWS = 10_000
+#: They are joined in groups of so many rows.
+GROUP_ROWS = 20_000
+#: How every file is written.
+FORM: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 
 
 class Store:
@@ -133,6 +137,16 @@ class Store:
 
         The new shard is whole before the old ones go. Killed in between, both stay, and ``load`` takes each row once.
         """
+        import pyarrow as pa
+
+        usual = pa.default_memory_pool()
+        pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own keeps what it had, for every file read here
+        try:
+            self._compact()
+        finally:
+            pa.set_memory_pool(usual)
+
+    def _compact(self) -> None:
         import pyarrow.parquet as pq
 
         waiting: list[Path] = []
@@ -148,16 +162,9 @@ class Store:
 
     def _join(self, shards: Sequence[Path]) -> None:
         """One shard instead of these; a single one stays as it is."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         if len(shards) < 2:
             return
-        parts = []
-        for table in TABLES:
-            # Not as a data set, whose threads this process would keep when workers are forked later.
-            tables = [pq.ParquetFile(self.folder / "records" / table / path.name).read() for path in shards]
-            parts.append(_file(pa.concat_tables(tables)))
+        parts = [_joined([self.folder / "records" / table / path.name for path in shards]) for table in TABLES]
         joined = self.commit(parts)
         for path in shards:
             if path.name != joined:
@@ -198,7 +205,28 @@ def _file(table: pa.Table) -> bytes:
     import pyarrow.parquet as pq
 
     out = io.BytesIO()
-    pq.write_table(table, out, compression="zstd", write_page_checksum=True)
+    pq.write_table(table, out, **FORM)
+    return out.getvalue()
+
+
+def _joined(paths: Sequence[Path]) -> bytes:
+    """One file of the rows of these, of which no more than ``GROUP_ROWS`` and a file's are in memory at a time."""
+    import io
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    # A column that an older version of this schema did not have is null there.
+    schema = pa.unify_schemas([pq.read_schema(path) for path in paths])
+    out = io.BytesIO()
+    with pq.ParquetWriter(out, schema, **FORM) as writer:
+        waiting: list[pa.Table] = []
+        for path in paths:
+            # Not as a data set, whose threads this process would keep when workers are forked later.
+            waiting.append(pq.ParquetFile(path).read())
+            if path is paths[-1] or sum(len(table) for table in waiting) >= GROUP_ROWS:
+                writer.write_table(pa.concat_tables(waiting, promote_options="default").select(schema.names))
+                waiting = []
     return out.getvalue()
 
 

@@ -1,11 +1,13 @@
 """What a run will cost is worked out from what one cost, to the number of rows and close to the processor's time."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench import records
+from bench.harness.cache import cache_for
 from bench.harness.cost import estimate, measured, worth_cutting
 
 SETTINGS = {"attacks": ["Jpeg(quality=60)", "Blur"], "detectors": ["declared"], "regimes": ["native", "canonical"],
@@ -94,6 +96,34 @@ def test_what_was_not_measured_is_named(run: Path, tiny: Path, tools) -> None:
         "Png(compression=1) on gb45438 in canonical",
         "Png(compression=1) on iptc in native",
     ]
+
+
+def test_fitting_has_a_part_that_does_not_grow_with_the_files(run: Path, tiny: Path, tools) -> None:
+    plan = tools.plan(tiny, **(SETTINGS | {"detectors": ["header"]}))
+    costs = replace(measured(run), fit=5.0, fit_each=0.25, train=10)
+    train = sum(sample.split == "train" for sample in plan.dataset.samples)
+    for factor in (1, 100):
+        found = estimate(costs, plan.suite, plan.dataset, factor * len(plan.dataset.samples))
+        assert found["cpu_hours"]["fit"] * 3600 == pytest.approx(2.5 + 0.25 * factor * train)
+
+
+def test_seconds_a_train_file_leave_out_what_a_worker_does_once(tiny: Path, tools, tmp_path: Path) -> None:
+    tools.measure(tools.plan(tiny, detectors=["header", "spectrum"]), tmp_path / "run", jobs=1)
+    counts = records.read_header(tmp_path / "run")["counts"]
+    costs = measured(tmp_path / "run")
+    assert 0 < costs.fit_each == counts["fit_cpu_seconds_a_file"]
+    assert costs.fit_each * costs.train < costs.fit == counts["fit_cpu_seconds"]
+
+
+def test_what_a_cached_result_took_counts_and_not_reading_it(tiny: Path, tools, tmp_path: Path) -> None:
+    plan = tools.plan(tiny, attacks=["PngPalette(colours=4)"])
+    for name in ("first", "second"):
+        tools.measure(plan, tmp_path / name, cache=cache_for(plan.suite.attacks, folder=tmp_path / "cache"))
+    views = tools.records(tmp_path / "second").views.query("attack != 'Identity()'")
+    spent = sum(
+        seconds for cell, seconds in measured(tmp_path / "second").seconds["attack"].items() if "Png" in cell[2]
+    )
+    assert spent == pytest.approx(views["seconds_saved"].sum())
 
 
 def test_only_what_costs_much_for_little_is_to_be_cut() -> None:

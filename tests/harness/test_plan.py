@@ -182,3 +182,14 @@ def test_chance_belongs_to_one_seed_sample_and_attack() -> None:
     # Golden: a published run can be repeated.
     assert generator_for(0, "ab", "Noise()").integers(0, 1000, 3).tolist() == [465, 637, 182]
     assert isinstance(generator_for(0, "", ""), np.random.Generator)
+
+
+def test_tasks_are_made_when_asked_for_and_are_the_same_each_time(tiny: Path, tools) -> None:
+    tasks = tools.plan(tiny, attacks=["Png", "Blur"]).tasks
+    assert list(tasks) == list(tasks) == [tasks[i] for i in range(len(tasks))]
+    assert list(tasks[2:5]) == list(tasks)[2:5]
+    assert tasks.n_views == sum(len(task.views) for task in tasks)
+    done = {view.key for task in tasks[:3] for view in task.views}
+    assert list(tasks.without(done)) == list(tasks[3:]) and list(tasks.without(set())) == list(tasks)
+    half = {view.key for view in tasks[0].views[:-1]}  # a sample is measured whole
+    assert list(tasks.without(half)) == list(tasks)

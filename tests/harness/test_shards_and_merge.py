@@ -135,6 +135,15 @@ def test_runs_of_other_detectors_become_one(runs: Path, tools, tmp_path: Path, m
     assert {path: path.read_bytes() for path in (tmp_path / "merged").rglob("*") if path.is_file()} == before
 
 
+def test_runs_joined_in_parts_are_those_joined_at_once(runs: Path, tools, tmp_path: Path, monkeypatch) -> None:
+    merge(parts(runs, "declared", "others"), tmp_path / "at-once", COMMAND)
+    monkeypatch.setattr("bench.harness.merge.JOINED_AT_ONCE", 50)
+    merge(parts(runs, "declared", "others"), tmp_path / "in-parts", COMMAND)
+    tools.assert_same_records(tmp_path / "in-parts", tmp_path / "at-once")
+    shards = [len(records.shard_files(tmp_path / name, "views")) for name in ("at-once", "in-parts")]
+    assert shards[0] < shards[1]
+
+
 def test_shards_of_other_detectors_join_and_gaps_are_named(runs: Path, tmp_path: Path) -> None:
     said = merge(parts(runs, "declared", 1, 2), tmp_path / "merged", COMMAND)
     assert len(said) == 1
