@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from bench.analysis.charts import style
 from bench.analysis.charts.calibration import calibration_charts
+from bench.analysis.charts.det import det_charts
 from bench.analysis.charts.distributions import distribution_charts
 from bench.analysis.charts.edited import edited_charts
 from bench.analysis.charts.matrix import matrix_charts
@@ -38,6 +39,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "slope": ("detector_errors", "robustness"),
     "severity": ("thresholds", "detector_errors"),
     "roc": ("thresholds", "detector_errors"),
+    "det": ("thresholds", "detector_errors"),
     "distributions": ("thresholds", "detector_errors"),
     "quality": ("thresholds", "detector_errors"),
     "subgroups": ("thresholds", "subgroup_fpr"),
@@ -83,6 +85,7 @@ MAKERS: dict[str, tuple[bool, Callable[..., Iterator[tuple[str, Figure]]]]] = {
     "slope": (False, slope_charts),
     "severity": (True, severity_charts),
     "roc": (True, roc_charts),
+    "det": (True, det_charts),
     "distributions": (True, distribution_charts),
     "quality": (True, quality_charts),
     "subgroups": (True, subgroup_charts),

@@ -34,7 +34,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 #: Kinds of chart that compare detectors, and those that stand in the part of one detector.
 COMPARISONS = ("ranks", "slope", "matrix")
-ABOUT_ONE = ("severity", "roc", "distributions", "quality", "subgroups", "calibration", "edited_by_area")
+ABOUT_ONE = ("severity", "roc", "det", "distributions", "quality", "subgroups", "calibration", "edited_by_area")
 
 
 @dataclass(frozen=True)
