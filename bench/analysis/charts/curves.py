@@ -79,7 +79,7 @@ def curve_charts(
             yield detector, style.message(heading, text)
             continue
         starred = any(curve.name.endswith(" *") for _, curves in panels for curve in curves)
-        text = style.wrapped(("* simulated channel. " if starred else "") + note, style.COLUMN)
+        text = style.wrapped(("*\N{NO-BREAK SPACE}simulated channel. " if starred else "") + note, style.COLUMN)
         made = style.figure(style.COLUMN, 5.35 + 0.13 * text.count("\n"))
         style.heading(made, heading, about)
         for i, (regime, curves) in enumerate(panels):
