@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from bench.analysis.charts import style
 from bench.analysis.charts.calibration import calibration_charts
+from bench.analysis.charts.controls import control_charts
 from bench.analysis.charts.det import det_charts
 from bench.analysis.charts.distributions import distribution_charts
 from bench.analysis.charts.edited import edited_charts
@@ -47,6 +48,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "calibration": ("calibration",),
     "edited_by_area": ("thresholds", "edited_by_area"),
     "policy": ("thresholds", "policy"),
+    "controls": ("label_survival", "watermark_survival", "thresholds", "detector_errors"),
     "label_states": ("label_survival",),
 }
 CHARTS = tuple(NEEDS)
@@ -97,6 +99,7 @@ MAKERS: dict[str, tuple[bool, Callable[..., Iterator[tuple[str, Figure]]]]] = {
     "calibration": (True, calibration_charts),
     "edited_by_area": (True, edited_charts),
     "policy": (True, policy_charts),
+    "controls": (False, control_charts),
     "label_states": (False, state_charts),
 }
 

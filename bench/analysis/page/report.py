@@ -33,7 +33,7 @@ from bench.records import Run
 TEMPLATES = Path(__file__).parent / "templates"
 
 #: Kinds of chart that compare detectors, and those that stand in the part of one detector.
-COMPARISONS = ("ranks", "slope", "matrix")
+COMPARISONS = ("ranks", "slope", "matrix", "controls")
 ABOUT_ONE = ("severity", "roc", "det", "distributions", "quality", "subgroups", "calibration", "edited_by_area")
 
 

@@ -15,6 +15,8 @@ CHARTS_EN = {
     "most damaging attacks.",
     "chart_matrix": "Misses and false positives of every detector under every attack, with marks where the attack "
     "changes them; tables/detector_errors.csv and tables/attack_effects.csv hold the same numbers.",
+    "chart_controls": "What attacks that use a model leave of labels and detectors, beside the same detour without the "
+    "model.",
     "chart_ranks": "Detectors ranked by the area under their misses, with intervals; tables/robustness.csv holds the "
     "same numbers.",
     "chart_slope": "Misses of every detector on untouched files, over all attacks and under its worst attack; "
