@@ -79,11 +79,10 @@ def _panel(axes: Axes, names: Rows, rows: pd.DataFrame, truth: str, clean: Colle
     heading, beside = PANELS[truth]
     names.apply(axes, 100)
     axes.tick_params(labelleft=show_names)
-    marked = [f"before: {name}" if attack in clean else name
-              for attack, name in zip(names.attacks, names.names(), strict=True)]  # fmt: skip
-    axes.set_yticks(axes.get_yticks(), marked)
-    for label, attack in zip(axes.get_yticklabels(), names.attacks, strict=True):
-        label.set_fontweight("bold" if attack in clean else "normal")
+    if show_names:
+        marked = zip(names.attacks, names.names(), strict=True)
+        texts = [f"before: {name}" if attack in clean else name for attack, name in marked]
+        axes.set_yticks(axes.get_yticks(), texts)
     axes.set_xticks([0, 50, 100])
     axes.tick_params(axis="x", length=2, color=style.FAINT)
     axes.set_xlabel("% of files", labelpad=2)

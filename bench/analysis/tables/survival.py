@@ -35,7 +35,8 @@ NO_VERDICT = ("not_applicable", "unavailable")
 
 SURVIVAL_COLUMNS = [
     "label", "position", "mime", "attack", "attack_family", "severity", "channel", "n", *STATES,
-    "survived_rate", "survived_low", "survived_high", "declares_rate", "declares_low", "declares_high", "bundle", "note",
+    "survived_rate", "survived_low", "survived_high", "declares_rate", "declares_low", "declares_high", "bundle",
+    "note",
 ]  # fmt: skip
 STATE_COLUMNS = [
     "label", "position", "mime", "attack", "attack_family", "severity", "channel", "state", "n", "k", "rate",
