@@ -83,9 +83,8 @@ def test_latex_compiles(tmp_path: Path):
 
 @needs_latex
 def test_a_large_latex_table_fits_its_pages(tmp_path: Path):
-    frame = pd.DataFrame(
-        {"detector": ["x" * 90, "a\u200bb, " * 20, *NASTY, "*", "[1]"] * 3, "attack": "Jpeg(quality=50)"}
-    )
+    names = pd.Series(["x" * 90, "a\u200bb, " * 20, *NASTY, "*", "[1]"] * 3, dtype=object)
+    frame = pd.DataFrame({"detector": names, "attack": "Jpeg(quality=50)"})
     for number in range(30):
         frame[f"column_{number}_low"] = 1 / (number + 3)
     said = compiled(tmp_path, render(frame, "latex", "A caption: 5 % of [all] {x}_y & <z>"))

@@ -112,7 +112,7 @@ def _rates(rows: pd.DataFrame, columns: tuple[str, str, str]) -> dict[str, Rate]
 
 def _figure(title: str, pairs: list[tuple[str, str]], panels: list[Panel], notes: str) -> Figure:
     texts = [style.short(name) for pair in pairs for name in pair]
-    left = 0.35 + 0.058 * max(map(len, texts))
+    left = 0.35 + 0.058 * max(map(style.extent, texts))
     width = max(left + len(panels) * (PANEL_W + GAP) + 0.05, 5.6)
     notes = style.wrapped(notes, width)
     head, foot, height = 1.25, 0.72 + 0.13 * notes.count("\n"), ROW_H * len(pairs)

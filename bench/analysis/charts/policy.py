@@ -52,9 +52,7 @@ def _figure(run: Run, title: str, choice: Choice, rows: pd.DataFrame) -> Figure:
     height = ROW_H * len(names.attacks)
     made = style.figure(total, head + height + foot)
     set_by = f", threshold frozen ({choice.note})" if choice.note else ""
-    style.heading(
-        made, title, f"2025 Labelling Measures, before and after each attack. Native regime, test split{set_by}."
-    )
+    style.heading(made, title, f"2025 Labelling Measures. Native regime, test split{set_by}.")
     for i, truth in enumerate(PANELS):
         axes = style.place(made, left + i * (width + beside + gap), head, width, height)
         _panel(axes, names, rows[rows["truth"].eq(truth)], truth, clean, show_names=i == 0)
