@@ -66,9 +66,9 @@ def of_runs(table: pd.DataFrame) -> list[Row]:
     for row in as_rows(table[table["difference"].notna()]):
         bundle = f" · {row['bundle']}" if row["bundle"] else ""
         group = f"{row['subject']}{bundle}, {row['measure']}, {row['regime']}"
-        ends = (row["difference_low"], row["difference_high"])
-        better = row["measure"] in MORE_IS_BETTER
-        out.append(Row(group, row["attack"], row["before"], row["after"], *map(float, ends), row["p_holm"], better))
+        figures = (row[name] for name in ("before", "after", "difference_low", "difference_high", "p_holm"))
+        first, second, low, high, p = map(float, figures)
+        out.append(Row(group, row["attack"], first, second, low, high, p, row["measure"] in MORE_IS_BETTER))
     return out
 
 
