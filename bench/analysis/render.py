@@ -34,7 +34,13 @@ _LATEX = {
     "≤": r"\ensuremath{\leq}", "≥": r"\ensuremath{\geq}", "±": r"\ensuremath{\pm}", "→": r"\ensuremath{\rightarrow}",
     "α": r"\ensuremath{\alpha}", "σ": r"\ensuremath{\sigma}", "µ": r"\ensuremath{\mu}", "·": r"\textperiodcentered{}",
     "°": r"\ensuremath{^\circ}", "²": r"\ensuremath{^2}", "\N{NO-BREAK SPACE}": "~", "\N{REPLACEMENT CHARACTER}": "?",
+    "\u200b": r"\allowbreak{}",
 }  # fmt: skip
+
+#: What fits a line of an ordinary page, and in small type one of a landscape page, in characters; the gap between two
+#: columns there, in characters too; how many rows fit a page; how long a cell may be before it takes several lines.
+PORTRAIT, LANDSCAPE, GAP, MOST_ROWS, MOST_CHARACTERS = 69, 126, 1.6, 36, 40
+
 _MARKDOWN = {character: f"\\{character}" for character in "\\`*_{}[]<>#|~$&"}
 
 
@@ -106,18 +112,79 @@ def to_markdown(frame: pd.DataFrame, caption: str = "") -> str:
 
 
 def to_latex(frame: pd.DataFrame, caption: str = "") -> str:
-    """A ``tabular`` with booktabs rules, in a ``table`` where there is a caption."""
-    align = "".join("r" if _is_number(frame[name]) else "l" for name in frame.columns)
+    """A ``tabular`` with booktabs rules; with a caption a ``table``, or what fits the page where that is too large.
+
+    A table that is too wide or too long for a page becomes ``longtable``s on landscape pages: rows go on from page to
+    page, columns from one ``longtable`` to the next, each of which starts with the row's number and the columns that
+    say what it is.
+    """
     names = tuple(_one_line(str(name), _LATEX) for name in frame.columns)
-    lines = [rf"\begin{{tabular}}{{{align}}}", r"\toprule", _latex_row(names), r"\midrule"]
-    lines += [_latex_row(row) for row in _cells(frame, lambda text: _one_line(text, _LATEX))]
-    lines += [r"\bottomrule", r"\end{tabular}"]
-    if caption:
-        lines = [r"\begin{table}", r"\centering", rf"\caption{{{_one_line(caption, _LATEX)}}}", *lines, r"\end{table}"]
-    return "\n".join([*lines, r"% needs \usepackage{booktabs} and \usepackage[T1]{fontenc}"]) + "\n"
+    rows = _cells(frame, lambda text: _one_line(text, _LATEX))
+    align = ["r" if _is_number(frame[name]) else "l" for name in frame.columns]
+    needs = r"% needs \usepackage{booktabs} and \usepackage[T1]{fontenc}"
+    widths = [max(map(len, (str(name), *map(cell_text, frame[name].astype(object))))) for name in frame.columns]
+    if caption and (sum(widths) + 2.4 * len(widths) > PORTRAIT or len(frame) > MOST_ROWS):
+        lines = _pages(frame, names, align, widths, _one_line(caption, _LATEX))
+        needs += r", \usepackage{array,longtable,pdflscape}"
+    else:
+        lines = [rf"\begin{{tabular}}{{{''.join(align)}}}", r"\toprule", _latex_row(names), r"\midrule"]
+        lines += [_latex_row(row) for row in rows]
+        lines += [r"\bottomrule", r"\end{tabular}"]
+        if caption:
+            title = rf"\caption{{{_one_line(caption, _LATEX)}}}"
+            lines = [r"\begin{table}", r"\centering", title, *lines, r"\end{table}"]
+    return "\n".join([*lines, needs]) + "\n"
 
 
-def _latex_row(cells: tuple[str, ...]) -> str:
+def _pages(frame: pd.DataFrame, names: Sequence[str], align: list[str], widths: list[int], caption: str) -> list[str]:
+    """A large table as ``longtable``s, in small type."""
+    rows = _cells(frame, lambda text: _one_line(_breakable(text), _LATEX))
+    wide = [min(width, MOST_CHARACTERS) for width in widths]
+    shape = [
+        rf">{{\raggedright\arraybackslash}}p{{{MOST_CHARACTERS / 2:g}em}}" if width > MOST_CHARACTERS else side
+        for side, width in zip(align, widths, strict=True)
+    ]
+    lines = [r"\begin{landscape}", r"\scriptsize\setlength{\tabcolsep}{3pt}\setlength{\LTcapwidth}{\linewidth}"]
+    blocks = _blocks(align, wide)
+    if len(blocks) > 1:  # what belongs together is found by its number
+        names, shape = [*names, r"\#"], [*shape, "r"]
+        rows = [(*row, str(i)) for i, row in enumerate(rows, 1)]
+        blocks = [[len(align), *block] for block in blocks]
+    for number, block in enumerate(blocks):
+        heading = _latex_row([names[i] for i in block])
+        first = rf"\caption{{{caption}}}\\" if not number else rf"\multicolumn{{{len(block)}}}{{l}}{{Continued.}}\\"
+        lines += [rf"\begin{{longtable}}{{{''.join(shape[i] for i in block)}}}", first, r"\toprule", heading]
+        lines += [r"\midrule", r"\endfirsthead", r"\toprule", heading, r"\midrule", r"\endhead"]
+        lines += [r"\bottomrule", r"\endfoot"]
+        lines += [_latex_row([row[i] for i in block]) for row in rows]
+        lines += [r"\end{longtable}"]
+    return [*lines, r"\end{landscape}"]
+
+
+def _blocks(align: Sequence[str], widths: Sequence[int]) -> list[list[int]]:
+    """Columns by number, as many in a block as fit the page; the texts that a table begins with stand in each."""
+    first_number = align.index("r") if "r" in align else len(align)
+    keys: list[int] = []
+    for i in range(first_number):
+        if sum(widths[k] + GAP for k in (*keys, i)) <= LANDSCAPE / 2:
+            keys.append(i)
+    blocks = [list(keys)]
+    for i in (i for i in range(len(align)) if i not in keys):
+        room = LANDSCAPE - sum(widths[k] + GAP for k in blocks[-1])
+        if widths[i] + GAP > room and len(blocks[-1]) > len(keys):
+            blocks.append(list(keys))
+        blocks[-1].append(i)
+    return blocks
+
+
+def _breakable(text: str) -> str:
+    """A long text with places where a line may end: after punctuation, and at least every 20 characters."""
+    if len(text) <= MOST_CHARACTERS:
+        return text
+    return "\u200b".join(re.findall(r".{1,20}?[,(=/:.](?=\S)|.{1,20}", text, re.DOTALL))
+
+
+def _latex_row(cells: Sequence[str]) -> str:
     # The end of a row, and a rule, take what follows for an argument of theirs if it starts like one.
     guard = "{}" if cells and cells[0].startswith(("*", "[")) else ""
     return guard + " & ".join(cells) + r" \\"
@@ -140,7 +207,8 @@ def to_html(frame: pd.DataFrame, caption: str = "") -> str:
 
 def page(table: str, title: str) -> str:
     """A table of ``to_html`` as a whole page."""
-    style = "table{border-collapse:collapse}th,td{padding:.2em .6em;text-align:left}.number{text-align:right}"
+    style = "table{border-collapse:collapse}caption,th,td{padding:.2em .6em;text-align:left}"
+    style += ".number{text-align:right;font-variant-numeric:tabular-nums}"
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{_html(title)}</title>\n'
         f"<style>{style}</style>\n</head>\n<body>\n{table}</body>\n</html>\n"

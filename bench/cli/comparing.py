@@ -16,10 +16,14 @@ from bench.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bench.analysis.charts.comparison import Row
     from bench.analysis.compare.runs import Comparison
 
 #: Exit code where the second run is worse than allowed.
 WORSE = 3
+
+#: Endings of the file that ``--chart`` draws.
+PICTURES = (".svg", ".png", ".pdf")
 
 #: So many lines say what got worse, or turned, before "and n more".
 SHOWN = 20
@@ -48,6 +52,10 @@ PERSONS = {
 @click.option("--format", "kind", type=click.Choice(["tsv", "json", *FORMATS]), help="[default: aligned, TSV if piped]")
 @json_option
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Also write the tables as CSV into DIR.")
+@click.option(
+    "--chart", "picture", type=click.Path(path_type=Path), metavar="FILE",
+    help="Also draw both rates and their paired difference into FILE: .svg, .png or .pdf.",
+)  # fmt: skip
 def compare(
     names: tuple[str, ...],
     within: bool,
@@ -58,6 +66,7 @@ def compare(
     kind: str | None,
     as_json: bool,
     out: Path | None,
+    picture: Path | None,
 ) -> None:
     """Compare two runs on the same files, or detectors of one run, paired and with significance.
 
@@ -73,12 +82,15 @@ def compare(
       washtest compare runs/before runs/after
       washtest compare runs/before runs/after --detector spectrum --fail-if-worse 5 --out compared
       washtest compare --detectors spectrum residual header runs/quick-mini --baseline header
+      washtest compare runs/before runs/after --chart compared.svg
     """
     form = "json" if as_json else kind
+    if picture is not None and picture.suffix.lower() not in PICTURES:
+        raise UserError(f"--chart {picture}: the file's ending says what is drawn: {', '.join(PICTURES)}")
     if within:
         if detectors or labels or points is not None:
             raise UserError("--detector, --label and --fail-if-worse compare two runs; leave them out, or --detectors")
-        _compare_detectors(Path(names[-1]), names[:-1], baseline, form, out)
+        _compare_detectors(Path(names[-1]), names[:-1], baseline, form, out, picture)
         return
     if baseline is not None:
         raise UserError("--baseline compares detectors of one run: washtest compare --detectors A B RUN --baseline A")
@@ -87,12 +99,12 @@ def compare(
             f"compare takes two runs, got {len(names)}: washtest compare RUN_A RUN_B; "
             "for detectors of one run: washtest compare --detectors A B RUN"
         )
-    sys.exit(_compare_runs(Path(names[0]), Path(names[1]), detectors, labels, points, form, out))
+    sys.exit(_compare_runs(Path(names[0]), Path(names[1]), detectors, labels, points, form, out, picture))
 
 
 def _compare_runs(
     before: Path, after: Path, detectors: tuple[str, ...], labels: tuple[str, ...], points: float | None,
-    form: str | None, out: Path | None,
+    form: str | None, out: Path | None, picture: Path | None,
 ) -> int:  # fmt: skip
     from bench import records
     from bench.analysis.compare import runs as run_comparison
@@ -108,6 +120,13 @@ def _compare_runs(
     if points is not None:
         facts |= {"fail_if_worse": points, "worse": _as_json(worse)}
     _write(out, {"comparison": found.table, "ledger": found.ledger})
+    if picture is not None:
+        from bench.analysis.charts import comparison
+
+        names = [path.resolve().name for path in (before, after)]
+        if names[0] == names[1]:
+            names = [str(before), str(after)]
+        _draw(picture, comparison.of_runs(found.table), f"{names[0]} and {names[1]}", *names)
     if form == "json":
         print_json(facts | {"comparison": _as_json(found.table), "ledger": _as_json(found.ledger)})
     else:
@@ -124,7 +143,12 @@ def _compare_runs(
 
 
 def _compare_detectors(
-    folder: Path, names: tuple[str, ...], baseline: str | None, form: str | None, out: Path | None
+    folder: Path,
+    names: tuple[str, ...],
+    baseline: str | None,
+    form: str | None,
+    out: Path | None,
+    picture: Path | None,
 ) -> None:
     from bench import records
     from bench.analysis.compare import side_by_side
@@ -134,6 +158,17 @@ def _compare_detectors(
     caption = side_by_side.caption(run, baseline)
     tables = {"detectors": found.detectors, "pairs": found.pairs}
     _write(out, tables)
+    if picture is not None:
+        from bench.analysis.charts import comparison
+
+        rows = comparison.of_detectors(found.pairs)
+        _draw(
+            picture,
+            rows,
+            f"Detectors of {folder.resolve().name}, in pairs",
+            "the first detector",
+            "the second detector",
+        )
     if form == "json":
         print_json({"caption": caption} | {name: _as_json(table) for name, table in tables.items()})
     else:
@@ -150,6 +185,16 @@ def _write(out: Path | None, tables: Mapping[str, pd.DataFrame]) -> None:
         path = out / f"{name}.csv"
         write_whole(path, render.to_csv(table))
         click.echo(f"{name}\t{path}", err=True)
+
+
+def _draw(path: Path, rows: list[Row], title: str, first: str, second: str) -> None:
+    from bench.analysis.charts import comparison, style
+    from bench.files import write_whole
+
+    with style.styled():
+        figure = comparison.chart(rows, title, first, second)
+        write_whole(path, style.to_bytes(figure, path.suffix.lower().removeprefix(".")))
+    click.echo(f"chart\t{path}", err=True)
 
 
 def _show(tables: Mapping[str, pd.DataFrame], form: str | None, caption: str, changed_only: bool = False) -> None:

@@ -38,7 +38,7 @@ def draw(run, only=None):
 
 def test_every_chart_is_written_in_every_format(small, tmp_path):
     written = charts.draw_all(small, tables.make(small), tmp_path)
-    stems = ["label_survival", "matrix", "slope", "severity_d", "roc_d", "distributions_d", "policy_d"]
+    stems = ["label_survival", "matrix", "slope", "severity_d", "roc_d", "det_d", "distributions_d", "policy_d"]
     assert [path.name for path in written] == [f"{stem}.{form}" for stem in stems for form in ("svg", "png")]
     assert all(path.stat().st_size > 1000 for path in written)
     for path in written[::2]:
@@ -50,7 +50,7 @@ def test_nothing_is_cut_off_and_no_texts_overlap(found):
     heat_maps = ["label_survival", "label_survival_2", "label_survival_3", "watermark_survival"]
     by_detector = [
         f"{kind}_{name}"
-        for kind in ("severity", "roc", "distributions", "edited_by_area")
+        for kind in ("severity", "roc", "det", "distributions", "edited_by_area")
         for name in ("header", "spectrum")
     ]
     compared = ["matrix", "matrix_2", "ranks", "slope"]
@@ -183,7 +183,7 @@ def test_names_may_hold_anything(make_run):
                 score=lambda n, s, a, r: chance(n, s.id, a).random(), read=lambda *_: "intact")  # fmt: skip
     found = draw(make_run(spec))
     stems = [chart.name for chart in found]
-    assert len(set(stems)) == len(stems) == 4 + 4 * len(names)
+    assert len(set(stems)) == len(stems) == 4 + 5 * len(names)
     assert all(stem.replace("_", "").replace("-", "").isalnum() and stem.isascii() for stem in stems)
     with style.styled():
         for chart in found:

@@ -93,7 +93,7 @@ def test_a_caption_says_what_the_table_is_over_and_made_with(make_run):
     made = tables.make(run)
     for name in tables.TABLES:
         text = tables.caption(run, name, made)
-        assert "suite made-up; dataset made-up 1; seed 0; washtest 0.1.0." in text
+        assert "suite made-up; dataset made-up 1; seed 0; washtest 0.1.0 (commit 000000000000)." in text
         assert "`" not in text and "Caution" not in text
     assert "FPR at most 5 % and 1 %" in tables.caption(run, "detector_errors", made)
     assert "; regimes native; suite" in tables.caption(run, "detector_errors", made)

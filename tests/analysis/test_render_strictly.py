@@ -10,6 +10,7 @@ import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -25,7 +26,7 @@ text = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("\\{}_
 
 #: What the escapes may write: commands with an empty argument or one symbol, and escaped specials.
 COMMAND = re.compile(
-    r"\\(textbackslash|textasciitilde|textasciicircum|textless|textgreater|textbar|textquotedbl|textperiodcentered)\{\}"
+    r"\\(textbackslash|textasciitilde|textasciicircum|textless|textgreater|textbar|textquotedbl|textperiodcentered|allowbreak)\{\}"
     r"|\\ensuremath\{(-|\^2|\^\\circ|\\[a-z]+)\}|\\[&%$#_{}]|\{\}"
 )
 
@@ -59,14 +60,45 @@ def test_latex_escapes_what_is_nasty():
     check_latex(render(frame_of(NASTY), "latex"), 2, len(NASTY))
 
 
-@pytest.mark.skipif(not shutil.which("pdflatex"), reason="no pdflatex here; apt-get install texlive-latex-recommended")
-def test_latex_compiles(tmp_path: Path):
-    table = render(frame_of(NASTY), "latex", "A caption: 5 % of [all] {x}_y & <z> → 2 × 3, \\def")
-    head = r"\documentclass{article}\usepackage{booktabs}\usepackage[T1]{fontenc}\usepackage{textcomp}\begin{document}"
-    (tmp_path / "t.tex").write_text(f"{head}\n{table}\n\\end{{document}}\n", "utf-8")
+needs_latex = pytest.mark.skipif(
+    not shutil.which("pdflatex"), reason="no pdflatex here; apt-get install texlive-latex-recommended"
+)
+
+
+def compiled(folder: Path, table: str) -> str:
+    """What pdfLaTeX said of a page that holds the table."""
+    head = r"\documentclass{article}\usepackage{booktabs}\usepackage[T1]{fontenc}\usepackage{textcomp}"
+    head += r"\usepackage{array,longtable,pdflscape}\begin{document}"
+    (folder / "t.tex").write_text(f"{head}\n{table}\n\\end{{document}}\n", "utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "t.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=60)
+    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=60)
     assert done.returncode == 0, done.stdout[-1500:]
+    return done.stdout.decode("utf-8", "replace")
+
+
+@needs_latex
+def test_latex_compiles(tmp_path: Path):
+    compiled(tmp_path, render(frame_of(NASTY), "latex", "A caption: 5 % of [all] {x}_y & <z> → 2 × 3, \\def"))
+
+
+@needs_latex
+def test_a_large_latex_table_fits_its_pages(tmp_path: Path):
+    names = pd.Series(["x" * 90, "a\u200bb, " * 20, *NASTY, "*", "[1]"] * 3, dtype=object)
+    frame = pd.DataFrame({"detector": names, "attack": "Jpeg(quality=50)"})
+    for number in range(30):
+        frame[f"column_{number}_low"] = 1 / (number + 3)
+    said = compiled(tmp_path, render(frame, "latex", "A caption: 5 % of [all] {x}_y & <z>"))
+    assert "Overfull" not in said and "[4]" in said
+
+
+def test_a_large_latex_table_holds_every_cell_once_and_the_names_of_its_rows_in_each_part():
+    frame = pd.DataFrame({"detector": [f"d{i}" for i in range(50)]})
+    for number in range(30):
+        frame[f"column_{number}"] = np.arange(50) + 1000 * (number + 1)
+    source = render(frame, "latex", "A caption")
+    assert source.count(r"\caption{") == 1 and source.count(r"\begin{longtable}") == source.count("d49 &") > 1
+    body = re.findall(r"(?<=& )\d{4,5}(?= )", source)
+    assert sorted(map(int, body)) == sorted(frame.drop(columns="detector").to_numpy().ravel())
 
 
 class Strict(HTMLParser):

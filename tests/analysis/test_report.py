@@ -120,7 +120,7 @@ def test_the_page_holds_the_header_and_the_numbers(page):
     for text in ("A synthetic run.", "Made-up samples", "washtest run made-up", "2026-01-01T00:01:00Z", "numpy 2.0.0"):
         assert text in page
     assert "calibration: 24 human" in page
-    assert page.count("<svg") == 18
+    assert page.count("<svg") == 20
     assert "threshold frozen at 5" in page
 
 

@@ -35,7 +35,7 @@ def row_of(table: pd.DataFrame, **where) -> pd.Series:
 
 def test_columns_are_the_designs_in_its_order(make_run):
     table = label_survival(make_run(Spec(people(2, 4), labels=LABELS)))
-    assert list(table.columns) == [*DESIGNED, "bundle"]
+    assert list(table.columns) == [*DESIGNED, "bundle", "note"]
 
 
 def test_rates_leave_out_what_is_no_verdict_and_keep_errors(make_run):
@@ -95,6 +95,14 @@ def test_a_label_is_counted_apart_in_each_bundle_it_was_written_in(make_run):
     assert set(label_false_positives(run)["n"]) == {3}
 
 
+def test_small_cells_are_marked_and_keep_their_rate(make_run):
+    run = make_run(Spec(people(12, 9), labels=LABELS, read=lambda *_: "intact"))
+    for table in (label_survival(run), label_states(run)):
+        assert set(table["note"]) == {"n < 10"}
+    assert label_survival(run)["survived_rate"].eq(1).all()
+    assert set(label_false_positives(run)["note"]) == {""}
+
+
 def test_watermarks_have_a_table_of_their_own_and_visible_labels_do_not(make_run):
     bundles = {"m": [("m", "pixels")], "visible": [("visible", "corner")]}
     spec = Spec(people(12, 12), labels=LABELS, bundles=bundles, kinds={"m": "watermark", "visible": "visible"})
@@ -137,7 +145,18 @@ def test_declarations_on_human_files_are_false_positives(make_run):
         return "present" if sample.id == "h0000" and label == "c2pa" and attack != "Identity()" else "absent"
 
     table = label_false_positives(make_run(Spec(people(20, 20), labels=LABELS, read=read)))
-    assert list(table.columns) == ["label", "position", "attack", "n", "declares", "rate", "low", "high", "broken"]
+    assert list(table.columns) == [
+        "label",
+        "position",
+        "attack",
+        "n",
+        "declares",
+        "rate",
+        "low",
+        "high",
+        "broken",
+        "note",
+    ]
     assert list(table["label"][:1]) == ["gb45438"]
     hit = table[table["label"].eq("c2pa")].set_index("attack")
     assert hit["declares"].to_list() == [0, 1, 1, 1]
@@ -155,6 +174,6 @@ def test_label_that_its_own_check_disowns_is_no_false_declaration(make_run):
 @pytest.mark.parametrize("samples", [[], people(5, 0)])
 def test_without_labelled_files_the_tables_are_empty_and_whole(make_run, samples):
     run = make_run(Spec(samples, labels=LABELS))
-    assert list(label_survival(run).columns) == [*DESIGNED, "bundle"]
+    assert list(label_survival(run).columns) == [*DESIGNED, "bundle", "note"]
     assert len(label_survival(run)) == len(label_states(run)) == 0
     assert len(label_false_positives(run)) == (8 if samples else 0)

@@ -13,8 +13,11 @@ from matplotlib.figure import Figure
 
 from bench.analysis.charts import style
 from bench.analysis.charts.calibration import calibration_charts
+from bench.analysis.charts.controls import control_charts
+from bench.analysis.charts.det import det_charts
 from bench.analysis.charts.distributions import distribution_charts
 from bench.analysis.charts.edited import edited_charts
+from bench.analysis.charts.label_states import state_charts
 from bench.analysis.charts.matrix import matrix_charts
 from bench.analysis.charts.policy import policy_charts
 from bench.analysis.charts.quality import quality_charts
@@ -38,14 +41,20 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "slope": ("detector_errors", "robustness"),
     "severity": ("thresholds", "detector_errors"),
     "roc": ("thresholds", "detector_errors"),
+    "det": ("thresholds", "detector_errors"),
     "distributions": ("thresholds", "detector_errors"),
     "quality": ("thresholds", "detector_errors"),
     "subgroups": ("thresholds", "subgroup_fpr"),
     "calibration": ("calibration",),
     "edited_by_area": ("thresholds", "edited_by_area"),
     "policy": ("thresholds", "policy"),
+    "controls": ("label_survival", "watermark_survival", "thresholds", "detector_errors"),
+    "label_states": ("label_survival",),
 }
 CHARTS = tuple(NEEDS)
+
+#: Kinds that are drawn only where they are asked for by name.
+ON_DEMAND = ("label_states",)
 FORMATS = ("svg", "png", "pdf")
 
 
@@ -83,18 +92,26 @@ MAKERS: dict[str, tuple[bool, Callable[..., Iterator[tuple[str, Figure]]]]] = {
     "slope": (False, slope_charts),
     "severity": (True, severity_charts),
     "roc": (True, roc_charts),
+    "det": (True, det_charts),
     "distributions": (True, distribution_charts),
     "quality": (True, quality_charts),
     "subgroups": (True, subgroup_charts),
     "calibration": (True, calibration_charts),
     "edited_by_area": (True, edited_charts),
     "policy": (True, policy_charts),
+    "controls": (False, control_charts),
+    "label_states": (False, state_charts),
 }
 
 
+def wanted(only: Sequence[str] | None = None) -> tuple[str, ...]:
+    """The kinds to draw, in the order of ``CHARTS``: those named, or all but ``ON_DEMAND``."""
+    return tuple(kind for kind in CHARTS if (kind in only if only else kind not in ON_DEMAND))
+
+
 def needed(only: Sequence[str] | None = None) -> tuple[str, ...]:
-    """The tables that these kinds of chart are drawn from; None for all kinds."""
-    return tuple(dict.fromkeys(table for kind in only or CHARTS for table in NEEDS[kind]))
+    """The tables that the kinds ``wanted(only)`` are drawn from."""
+    return tuple(dict.fromkeys(table for kind in wanted(only) for table in NEEDS[kind]))
 
 
 def check_names(only: Sequence[str] | None, formats: Sequence[str]) -> None:
@@ -113,11 +130,9 @@ def draw(run: Run, tables: Mapping[str, pd.DataFrame], only: Sequence[str] | Non
     Args:
         run: the records.
         tables: of ``bench.analysis.tables.make``; those of ``needed(only)`` are used.
-        only: kinds of chart; None for all.
+        only: kinds of chart; None for all but ``ON_DEMAND``.
     """
-    for kind in CHARTS:
-        if only is not None and kind not in only:
-            continue
+    for kind in wanted(only):
         of_detectors, maker = MAKERS[kind]
         for name, made in maker(run, *(tables[table] for table in NEEDS[kind])):
             if of_detectors:

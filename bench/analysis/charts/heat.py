@@ -32,7 +32,7 @@ class Rows:
 
     def left(self) -> float:
         """How much room the names take, in inches."""
-        return 0.3 + 0.056 * max(len(name) for name in self.names())
+        return 0.3 + 0.056 * max(map(style.extent, self.names()))
 
     def height(self) -> float:
         """Of the map in inches."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import pandas as pd
@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 
 from bench.analysis.charts import style
 from bench.analysis.charts.heat import Rows, range_text, rows_for
-from bench.analysis.frames import as_rows
+from bench.analysis.frames import as_rows, clean_attacks
 from bench.analysis.tables.detection import MIN_N
 from bench.analysis.tables.policy import NO_DETECTOR, VERDICTS, at_main_threshold
 from bench.analysis.tables.thresholds import Choice
@@ -45,7 +45,7 @@ def policy_charts(run: Run, frozen: pd.DataFrame, table: pd.DataFrame) -> Iterat
 
 def _figure(run: Run, title: str, choice: Choice, rows: pd.DataFrame) -> Figure:
     rows = rows[rows["truth"].isin(list(PANELS))]
-    names = rows_for(run, rows["attack"].unique().tolist())
+    names, clean = rows_for(run, rows["attack"].unique().tolist()), clean_attacks(run)
     left, head, foot, beside, gap = names.left() + 0.05, 1.14, 0.82, 0.72, 0.1
     width = max((style.COLUMN - left - 0.1 - gap) / 2 - beside, 1.2)
     total = left + 2 * (width + beside) + gap + 0.1
@@ -55,7 +55,7 @@ def _figure(run: Run, title: str, choice: Choice, rows: pd.DataFrame) -> Figure:
     style.heading(made, title, f"2025 Labelling Measures. Native regime, test split{set_by}.")
     for i, truth in enumerate(PANELS):
         axes = style.place(made, left + i * (width + beside + gap), head, width, height)
-        _panel(axes, names, rows[rows["truth"].eq(truth)], truth, show_names=i == 0)
+        _panel(axes, names, rows[rows["truth"].eq(truth)], truth, clean, show_names=i == 0)
     shown = [verdict for verdict in VERDICTS if (rows[verdict] > 0).any()]
     look: dict[str, Any] = {"edgecolor": style.MUTED, "linewidth": 0.5}
     handles = [Patch(facecolor=COLOURS[v], hatch="////" if v == "unknown" else "", label=v, **look) for v in shown]
@@ -72,11 +72,15 @@ def _figure(run: Run, title: str, choice: Choice, rows: pd.DataFrame) -> Figure:
     return made
 
 
-def _panel(axes: Axes, names: Rows, rows: pd.DataFrame, truth: str, show_names: bool) -> None:
+def _panel(axes: Axes, names: Rows, rows: pd.DataFrame, truth: str, clean: Collection[str], show_names: bool) -> None:
     """One stacked bar per attack, the interval of what goes wrong at its boundary, and the figure beside it."""
     heading, beside = PANELS[truth]
     names.apply(axes, 100)
     axes.tick_params(labelleft=show_names)
+    if show_names:
+        marked = zip(names.attacks, names.names(), strict=True)
+        texts = [f"before: {name}" if attack in clean else name for attack, name in marked]
+        axes.set_yticks(axes.get_yticks(), texts)
     axes.set_xticks([0, 50, 100])
     axes.tick_params(axis="x", length=2, color=style.FAINT)
     axes.set_xlabel("% of files", labelpad=2)

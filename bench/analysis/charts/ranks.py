@@ -35,7 +35,7 @@ def rank_charts(run: Run, table: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
 
 def _figure(run: Run, panels: list[tuple[str, list[dict[str, Any]]]]) -> Figure:
     names = [style.short(row["detector"], 30) for _, rows in panels for row in rows]
-    left = 0.75 + 0.062 * max(len(name) for name in names)
+    left = 0.75 + 0.062 * max(map(style.extent, names))
     beside, gap = 0.75, 0.2
     area_w = 0.58 * (style.COLUMN - left - gap - 2 * beside)
     rank_w = style.COLUMN - left - gap - 2 * beside - area_w

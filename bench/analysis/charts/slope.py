@@ -117,7 +117,7 @@ def _panel(axes: Axes, found: list[Fall], names: list[str], height: float, stars
         )  # fmt: skip
         axes.plot((x[-1], 2.2, 2.28), (rate[-1], middle, middle), color=colour, linewidth=0.6, alpha=0.7, clip_on=False)
         axes.plot(2.28, middle, marker, color=colour, markersize=4, clip_on=False)
-        name = f"{style.short(fall.detector, 26)}  {whole(rate[-1] / 100)} [{whole(low[-1] / 100)}, "
+        name = f"{style.short(fall.detector, 22)}  {whole(rate[-1] / 100)} [{whole(low[-1] / 100)}, "
         name += f"{whole(high[-1] / 100)}]"
         star = " *" if fall.worst in stars else ""
         for text, rise, size, ink in (

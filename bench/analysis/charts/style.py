@@ -10,6 +10,7 @@ import contextlib
 import io
 import logging
 import textwrap
+import unicodedata
 import warnings
 from collections.abc import Iterator
 
@@ -104,6 +105,7 @@ def figure(width: float, height: float) -> Figure:
 def heading(made: Figure, title: str, subtitle: str = "") -> None:
     """Title and subtitle at the top left, at the same distance from the edge whatever the size."""
     width, height = made.get_size_inches()
+    title = short(title, int((width - 0.24) / 0.1))
     made.text(0.12 / width, 1 - 0.12 / height, title, fontsize=10.5, fontweight="bold", va="top")
     if subtitle:
         made.text(0.12 / width, 1 - 0.36 / height, subtitle, fontsize=7.5, color=MUTED, va="top", linespacing=1.35)
@@ -134,12 +136,23 @@ def place(made: Figure, left: float, top: float, width: float, height: float) ->
     return made.add_axes((left / w, 1 - (top + height) / h, width / w, height / h))
 
 
+def extent(name: str) -> int:
+    """How wide a name is, in letters; one of Chinese, Japanese or Korean counts as two."""
+    return len(name) if name.isascii() else sum(1 + (unicodedata.east_asian_width(c) in "WF") for c in name)
+
+
 def short(name: str, length: int = NAME_LENGTH) -> str:
-    """A name cut in its middle where it is too long."""
-    if len(name) <= length:
+    """A name cut in its middle where it is wider than so many letters."""
+    if extent(name) <= length:
         return name
     tail = length // 3
-    return f"{name[: length - tail - 1]}…{name[-tail:]}"
+    end = len(name) - tail
+    while extent(name[end:]) > tail:
+        end += 1
+    head = min(length - tail - 1, end)
+    while extent(name[:head]) > length - tail - 1:
+        head -= 1
+    return f"{name[:head]}…{name[end:]}"
 
 
 _METADATA: dict[str, dict[str, str | None]] = {

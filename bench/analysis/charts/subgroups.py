@@ -80,7 +80,7 @@ def _figure(run: Run, detector: str, choice: Choice, panels: list[Panel]) -> Fig
     attacks = attack_frame(run)
     stars = set(attacks["attack"][attacks["channel"].str.startswith("simulated")])
     names = [style.short(name, 30) for panel in panels for name in panel.names]
-    left, beside, head, between = 0.3 + 0.062 * max(10, *map(len, names)), 1.75, 0.78, 0.48
+    left, beside, head, between = 0.3 + 0.062 * max(10, *map(style.extent, names)), 1.75, 0.78, 0.48
     width = style.COLUMN - left - beside
     notes = (
         f"Bars: 95 % intervals. A gap is that between the highest and the lowest rate among subgroups of {MIN_N} files "

@@ -11,18 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 
 from bench.analysis.charts import style
+from bench.analysis.charts.carriers import CELL_W, Column, Subject, column_heads, pages, raised
 from bench.analysis.charts.heat import most_common, range_text, rows_for, write_rate
-from bench.analysis.frames import as_rows, carrier
+from bench.analysis.frames import as_rows
 from bench.analysis.tables.survival import bundles_to_name
 from bench.records import Run
 
 TITLE = "What is left of the labels"
-CELL_W = 0.56
-MAX_COLUMNS = 12
 
-#: Label, position and bundle: what a group of columns is about.
-Subject = tuple[str, str, str]
-Column = tuple[Subject, str]
 Cells = dict[tuple[str, str, str, str, str], dict[str, object]]
 
 
@@ -33,34 +29,18 @@ def survival_charts(run: Run, survival: pd.DataFrame) -> Iterator[tuple[str, Fig
         return
     named = bundles_to_name(survival)
     held = survival[survival["not_applicable"] < survival["n"]]
-    groups = [(subject, list(dict.fromkeys(rows["mime"]))) for subject, rows in _by_label(held)]
-    pages: list[list[tuple[Subject, list[str]]]] = [[]]
-    for subject, mimes in groups:
-        if pages[-1] and sum(len(m) for _, m in pages[-1]) + len(mimes) > MAX_COLUMNS:
-            pages.append([])
-        pages[-1].append((subject, mimes))
-    for number, page in enumerate(pages, 1):
-        name = "label_survival" if number == 1 else f"label_survival_{number}"
-        title = TITLE if len(pages) == 1 else f"{TITLE}, {number} of {len(pages)}"
-        yield name, _heat_map(run, title, survival, page, named)
+    for name, title, columns in pages(held, "label_survival", TITLE):
+        yield name, _heat_map(run, title, held, columns, named)
 
 
-def _by_label(survival: pd.DataFrame) -> list[tuple[Subject, pd.DataFrame]]:
-    groups = survival.groupby(["label", "position", "bundle"], sort=False)
-    return [((str(key[0]), str(key[1]), str(key[2])), rows) for key, rows in groups]
-
-
-def _heat_map(
-    run: Run, title: str, survival: pd.DataFrame, page: list[tuple[Subject, list[str]]], named: dict[Subject, str]
-) -> Figure:
+def _heat_map(run: Run, title: str, survival: pd.DataFrame, columns: list[Column], named: dict[Subject, str]) -> Figure:
     rows = rows_for(run, set(survival["attack"]))
-    columns = [(subject, mime) for subject, mimes in page for mime in mimes]
-    bundles = [named[subject] for subject, _ in page]
+    bundles = any(named[subject] for subject, _ in columns)
     width = max(rows.left() + CELL_W * len(columns) + 0.15, 6.2)
     keys = ("label", "position", "bundle", "mime", "attack")
     cells: Cells = {tuple(row[key] for key in keys): row for row in as_rows(survival)}
-    legend = style.wrapped(_legend(cells, columns, any(bundles)), width)
-    head, foot = 1.38 + 0.14 * any(bundles), 0.62 + 0.13 * legend.count("\n")
+    legend = style.wrapped(_legend(cells, columns, bundles), width)
+    head, foot = 1.38 + raised(columns, named), 0.62 + 0.13 * legend.count("\n")
     made = style.figure(width, head + rows.height() + foot)
     style.heading(
         made, title, "Files whose label reads back intact, %, with the 95 % interval below; native regime, test split."
@@ -68,7 +48,8 @@ def _heat_map(
     axes = style.place(made, rows.left(), head, CELL_W * len(columns), rows.height())
     marked = _fill(axes, cells, rows.attacks, columns)
     rows.apply(axes, len(columns))
-    _column_heads(axes, cells, rows.attacks, columns, named, rows.height())
+    counts = [_usual_n(cells, rows.attacks, *column) for column in columns]
+    column_heads(axes, columns, counts, named, rows.height())
     notes = ["* simulated channel."] if any(rows.simulated) else []
     notes += ["Orange corner, a / b: a % intact, b % intact or altered (it still declares AI)."] if marked else []
     style.footnote(made, " ".join(notes) + ("\n" if notes else "") + legend)
@@ -133,35 +114,3 @@ def _usual_n(cells: Cells, attacks: list[str], subject: Subject, mime: str) -> i
 def _carried(row: dict[str, object]) -> int:
     """Files of a cell that had the label, which not every format can."""
     return int(_number(row["n"]) - _number(row["not_applicable"]))
-
-
-def _column_heads(
-    axes: Axes, cells: Cells, attacks: list[str], columns: list[Column], named: dict[Subject, str], height: float
-) -> None:
-    """Label names over their carriers, with the number of files in each."""
-    up = axes.get_xaxis_transform()
-    raised = 0.14 * any(named[subject] for subject, _ in columns)
-
-    def at(inches: float) -> float:
-        return 1 + inches / height
-
-    for x, (subject, mime) in enumerate(columns):
-        axes.text(x + 0.5, at(0.2), carrier(mime), transform=up, ha="center", va="bottom", fontsize=7)
-        n = _usual_n(cells, attacks, subject, mime)
-        axes.text(x + 0.5, at(0.06), f"n {n}", transform=up, ha="center", va="bottom", fontsize=6, color=style.MUTED)
-        if x == 0 or columns[x - 1][0] != subject:
-            wide = sum(other == subject for other, _ in columns)
-            lines = (
-                (style.short(subject[0], 7 * wide), 0.57 + raised, 7.4, "bold", style.INK),
-                (style.short(subject[1], 8 * wide), 0.43 + raised, 7.4, "normal", style.INK),
-                (style.short(named[subject], 9 * wide), 0.43, 6.6, "normal", style.MUTED),
-            )
-            for text, y, size, weight, ink in lines:
-                axes.text(
-                    x + wide / 2, at(y), text, transform=up, ha="center", va="bottom", fontsize=size, color=ink,
-                    fontweight=weight,
-                )  # fmt: skip
-            line = [x + 0.06, x + wide - 0.06]
-            axes.plot(line, [at(0.39)] * 2, transform=up, color=style.MUTED, linewidth=0.7, clip_on=False)
-            if x:
-                axes.axvline(x, color=style.PAPER, linewidth=4, zorder=2)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +16,7 @@ from bench.analysis.compare.common_ground import CommonGround
 from bench.analysis.compare.detectors import compare_detector, detectors_in_both
 from bench.analysis.compare.labels import compare_label, labels_in_both
 from bench.analysis.stats import holm
+from bench.analysis.tables.captions import made_with
 
 COLUMNS = [
     "kind", "subject", "bundle", "regime", "attack", "attack_family", "severity", "measure", "n", "before", "after",
@@ -102,15 +102,10 @@ def _joined(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
 def caption(comparison: Comparison) -> str:
     """What the figures are over."""
     ground = comparison.ground
-    facts = []
-    for name, run in (("before", ground.before), ("after", ground.after)):
-        header: dict[str, Any] = run.header
-        dataset = header.get("dataset", {})
-        facts.append(
-            f"{name}: run {header.get('run', run.folder)}, suite {header.get('suite', {}).get('name', '?')}, dataset "
-            f"{dataset.get('name', '?')} {dataset.get('revision', '')}".rstrip()
-            + f", seed {header.get('seed', '?')}, washtest {header.get('washtest', '?')}"
-        )
+    facts = [
+        f"{name}: run {run.header.get('run', run.folder)}, {made_with(run.header).replace('; ', ', ')}"
+        for name, run in (("before", ground.before), ("after", ground.after))
+    ]
     return (
         f"Two runs on the same {len(ground.samples)} test files under {len(ground.attacks)} attacks; difference is "
         "after minus before, with its 95 % interval (Newcombe's for paired rates, DeLong's for AUC); p exact "

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.frames import POOLED, as_rows, clean_attacks, detector_names
+from bench.analysis.tables.captions import made_with
 from bench.analysis.tables.detection import detector_errors
 from bench.analysis.tables.pairs import detector_pairs
 from bench.analysis.tables.robustness import robustness
@@ -97,13 +98,10 @@ def _row(mine: pd.DataFrame, hold_out: pd.DataFrame, clean: Sequence[str]) -> di
 
 def caption(run: Run, baseline: str | None) -> str:
     """What the figures are over."""
-    dataset = run.header.get("dataset", {})
     against = f"each detector against {baseline}" if baseline else "each detector against each"
     return (
         "Detectors side by side on the same test files, at each one's main frozen threshold; worst: the attack with "
         "the worst rate, which is too pessimistic by chance; area: mean miss rate over attack families; rank with an "
         f"interval that holds for all at once. Pairs: {against}, p exact (McNemar) and DeLong's, Holm over these "
-        f"comparisons. Run {run.header.get('run', run.folder)}; suite {run.header.get('suite', {}).get('name', '?')}; "
-        f"dataset {dataset.get('name', '?')} {dataset.get('revision', '')}; seed {run.header.get('seed', '?')}; "
-        f"washtest {run.header.get('washtest', '?')}."
+        f"comparisons. Run {run.header.get('run', run.folder)}; {made_with(run.header)}."
     )

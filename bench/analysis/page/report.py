@@ -29,8 +29,8 @@ from bench.files import write_whole
 from bench.records import Run
 
 #: Kinds of chart that compare detectors, and those that stand in the part of one detector.
-COMPARISONS = ("ranks", "slope", "matrix")
-ABOUT_ONE = ("severity", "roc", "distributions", "quality", "subgroups", "calibration", "edited_by_area")
+COMPARISONS = ("ranks", "slope", "matrix", "controls")
+ABOUT_ONE = ("severity", "roc", "det", "distributions", "quality", "subgroups", "calibration", "edited_by_area")
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from bench.analysis.stats import RESAMPLES
 from bench.analysis.tables import (
+    captions,
     detection,
     drift,
     edited,
@@ -71,36 +71,10 @@ def caption(run: Run, name: str, made: Mapping[str, pd.DataFrame]) -> str:
     """
     header = run.header
     what = (TABLES[name].__doc__ or "").split("\n", 1)[0].rstrip(".").replace("``", "")
-    over = {"label_survival": "native regime, test split", "label_states": "native regime, test split"}
-    over["label_false_positives"] = over["watermark_survival"] = over["label_states"]
-    over["detector_errors"] = (
-        "test split; thresholds frozen on clean human files of the calibration split "
-        f"(FPR at most {' and '.join(f'{100 * a:g} %' for a in header.get('alphas', []))})"
-    )
-    over["edited_by_area"] = over["detector_errors"]
-    over["policy"] = (
-        f"native regime, {over['detector_errors']}; {100 * policy.DECLARATION_RATE:g} % of the authors of AI files "
-        "without a verified label declare them, an assumption"
-    )
-    over["coverage"] = "test split"
-    paired = "test split; at each detector's main threshold; p exact (McNemar) and DeLong's, Holm over the whole table"
-    over["detector_pairs"] = over["attack_effects"] = paired
-    over["robustness"] = over["subgroup_fpr"] = (
-        f"test split; at each detector's main threshold; intervals by {RESAMPLES} bootstrap samples of families"
-    )
-    over["worst_view"] = "families of the test split; at each detector's main threshold"
-    over["threshold_drift"] = "test split; columns named oracle are a bound and not attainable"
-    over["calibration"] = "human and AI files of the test split; detectors that claim probabilities"
-    dataset = header.get("dataset", {})
-    facts = [
-        f"suite {header.get('suite', {}).get('name', '?')}",
-        f"dataset {dataset.get('name', '?')} {dataset.get('revision', '')}".rstrip(),
-        f"seed {header.get('seed', '?')}",
-        f"washtest {header.get('washtest', '?')}",
-    ]
-    if "regime" in made[name] and "native regime" not in over.get(name, ""):
-        facts.insert(0, f"regimes {' and '.join(header.get('regimes', []))}")
-    text = "; ".join([what, *([over[name]] if name in over else []), *facts]) + "."
+    facts = [what, captions.over(header, name), captions.made_with(header)]
+    if "regime" in made[name] and "native regime" not in facts[1]:
+        facts.insert(2, f"regimes {' and '.join(header.get('regimes', []))}")
+    text = "; ".join(filter(None, facts)) + "."
     if not {"detector", "detector_a"} & set(made[name]):
         return text
     if lacks_baseline(run):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from bench.analysis.frames import (
@@ -23,6 +24,7 @@ from bench.analysis.frames import (
     readings_of,
 )
 from bench.analysis.stats import interval
+from bench.analysis.tables.detection import MIN_N
 from bench.records import Run
 
 #: Every state a written label can be found in, best first, then the three that are no verdict.
@@ -34,12 +36,13 @@ NO_VERDICT = ("not_applicable", "unavailable")
 SURVIVAL_COLUMNS = [
     "label", "position", "mime", "attack", "attack_family", "severity", "channel", "n", *STATES,
     "survived_rate", "survived_low", "survived_high", "declares_rate", "declares_low", "declares_high", "bundle",
+    "note",
 ]  # fmt: skip
 STATE_COLUMNS = [
     "label", "position", "mime", "attack", "attack_family", "severity", "channel", "state", "n", "k", "rate",
-    "low", "high", "bundle",
+    "low", "high", "bundle", "note",
 ]  # fmt: skip
-FALSE_COLUMNS = ["label", "position", "attack", "n", "declares", "rate", "low", "high", "broken"]
+FALSE_COLUMNS = ["label", "position", "attack", "n", "declares", "rate", "low", "high", "broken", "note"]
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,11 @@ def _count(run: Run) -> _Counts:
     return _Counts(labels, mimes, attacks, counts)
 
 
+def _small(judged: npt.NDArray[np.integer]) -> list[str]:
+    """Marks of cells over so few files that their rate says little: a label's rates stay, beside a wide interval."""
+    return [f"n < {MIN_N}" if 0 < n < MIN_N else "" for n in judged.tolist()]
+
+
 def label_survival(run: Run) -> pd.DataFrame:
     """What is left of each label after each attack, per carrier format (``mime``, ``*`` = all).
 
@@ -105,7 +113,7 @@ def label_survival(run: Run) -> pd.DataFrame:
     for name, k in (("survived", by_state["intact"]), ("declares", by_state["intact"] + by_state["altered"])):
         frame[f"{name}_rate"] = np.where(judged > 0, k / np.maximum(judged, 1), np.nan)
         frame[f"{name}_low"], frame[f"{name}_high"] = interval(k, judged)
-    return frame[SURVIVAL_COLUMNS]
+    return frame.assign(note=_small(judged))[SURVIVAL_COLUMNS]
 
 
 def label_states(run: Run) -> pd.DataFrame:
@@ -123,7 +131,7 @@ def label_states(run: Run) -> pd.DataFrame:
     long = long.assign(state=np.tile(np.array(STATES, object), len(frame)), n=n, k=k)
     long["rate"] = np.where(shown, k / np.maximum(n, 1), np.nan)
     long["low"], long["high"] = np.where(shown, low, np.nan), np.where(shown, high, np.nan)
-    return long[STATE_COLUMNS]
+    return long.assign(note=_small(n))[STATE_COLUMNS]
 
 
 def label_false_positives(run: Run) -> pd.DataFrame:
@@ -148,6 +156,7 @@ def label_false_positives(run: Run) -> pd.DataFrame:
     table["attack"] = [attacks[i] for i in table["_attack"]]
     table["rate"] = table["declares"] / table["n"]
     table["low"], table["high"] = interval(table["declares"].to_numpy(), table["n"].to_numpy())
+    table["note"] = _small(table["n"].to_numpy())
     table["_label"] = [order[pair] for pair in zip(table["label"], table["position"], strict=True)]
     return table.sort_values(["_label", "_attack"])[FALSE_COLUMNS].reset_index(drop=True)
 

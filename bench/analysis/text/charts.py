@@ -11,8 +11,12 @@ CHARTS_EN = {
     "chart_policy": "Shares of AI and of human files that a platform would show as confirmed, declared, suspected or "
     "unlabelled, per attack; the table below holds the same numbers.",
     "chart_roc": "ROC curves of {subject} before and after the most damaging attacks.",
+    "chart_det": "DET curves of {subject}, misses against false positives on normal-deviate axes, before and after the "
+    "most damaging attacks.",
     "chart_matrix": "Misses and false positives of every detector under every attack, with marks where the attack "
     "changes them; tables/detector_errors.csv and tables/attack_effects.csv hold the same numbers.",
+    "chart_controls": "What attacks that use a model leave of labels and detectors, beside the same detour without the "
+    "model.",
     "chart_ranks": "Detectors ranked by the area under their misses, with intervals; tables/robustness.csv holds the "
     "same numbers.",
     "chart_slope": "Misses of every detector on untouched files, over all attacks and under its worst attack; "
