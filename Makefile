@@ -1,6 +1,6 @@
 PYTHON ?= .venv/bin/python
 
-.PHONY: all lint types test bench label-formats reexport-page detector-costs dictionary statistics regeneration mini results leaderboard
+.PHONY: all lint types test bench label-formats reexport-page detector-costs dictionary site statistics regeneration mini results leaderboard
 
 all: lint types test
 
@@ -43,6 +43,10 @@ statistics:
 
 dictionary:
 	$(PYTHON) -m bench.analysis.dictionary docs/data-dictionary.md
+
+# The pages of this repository as a web site, in build/site.
+site:
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet
 
 results:
 	rm -rf results/mini-quick results/mini-labels results/mini-providers
