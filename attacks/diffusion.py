@@ -80,6 +80,7 @@ class DiffusionRegenerate:
     steps: int = 50
 
     axis = "strength, share of the noise schedule"
+    gpu = True  # it uses one where there is one
 
     def __post_init__(self) -> None:
         check_choice("model", self.model, tuple(MODELS))

@@ -78,6 +78,11 @@ class Edit:
         """The model or library."""
         return fill.channel(self.method) if self.method in fill.METHODS else f"real:washtest {__version__}, blended"
 
+    @property
+    def gpu(self) -> bool:
+        """Whether it uses a GPU where there is one."""
+        return self.method == "diffusion"
+
     def missing(self) -> str:
         """The command that gets what it needs, or ""."""
         return fill.missing(self.method) if self.method in fill.METHODS else ""

@@ -71,6 +71,11 @@ class RemoveVisible:
             return f"real:washtest {__version__}, rows or columns cut off"
         return f"real:OpenCV {opencv_version()} GaussianBlur" if self.how == "blur" else fill.channel(self.how)
 
+    @property
+    def gpu(self) -> bool:
+        """Whether it uses a GPU where there is one."""
+        return self.how == "diffusion"
+
     def missing(self) -> str:
         """The command that gets what it needs, or ""."""
         return fill.missing(self.how) if self.how in fill.METHODS else ""
