@@ -164,7 +164,7 @@ def _place(url: str) -> tuple[Any, str]:
         raise UserError(f"{without_secrets(url)} needs fsspec; run: pip install 'washtest[ray]'") from None
     try:
         files, root = fsspec.url_to_fs(url)
-    except (ImportError, ValueError) as error:  # its own words name the package that is missing
+    except Exception as error:  # a package that is missing, named in its words; an unknown kind; no such host
         raise UserError(f"{without_secrets(url)} cannot be reached: {_one_line(error)}") from None
     return files, str(root).rstrip("/")
 

@@ -111,9 +111,8 @@ def run_plan(
         begun = engine.processor_seconds()
         busy = _measure_all(bench, plan, todo, store, engine, progress, outcome)
         # How the seconds in the records relate to those of processors: on a machine with other work they are longer.
-        _count(
-            header, cpu_seconds=engine.processor_seconds() - begun, busy_seconds=busy, replaced_workers=engine.crashes
-        )
+        used = engine.processor_seconds() - begun
+        _count(header, cpu_seconds=used, busy_seconds=busy, replaced_workers=engine.crashes)
         header["counts"] |= {"tasks": len(plan.tasks), "views": sum(len(task.views) for task in plan.tasks)}
         store.compact()
         header["finished"] = _now()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import socket
 import time
 import warnings
 from collections import deque
@@ -28,6 +29,10 @@ from bench.harness.engines.ray_worker import Facts, RayWorker, Surroundings
 START_LIMIT = 600.0
 #: A cluster on which so many workers in a row cannot start is not usable.
 START_TRIES = 3
+
+
+#: For a cluster's head to answer at all.
+KNOCK_SECONDS = 10.0
 
 
 @dataclass
@@ -193,12 +198,11 @@ class RayEngine:
                 raise UserError(f"a worker on {error.ip} cannot start: {_one_line(error.cause or error)}") from None
             answer = coded(error.cause or error), 0.0
         except errors.RayError as error:
-            lost = Lost("E_CRASH", f"the worker died ({_reason(error)})")
             if worker.task is None:
                 self._failed_starts += 1
                 if self._failed_starts >= START_TRIES:
                     raise UserError(f"workers of the Ray cluster do not start: {_one_line(error)}") from None
-            return lost
+            return Lost("E_CRASH", "the worker died (its process or its machine was lost)")
         self._failed_starts = 0
         working, worker.task, worker.reply, worker.deadline = worker.task is not None, None, None, float("inf")
         if working:
@@ -269,19 +273,27 @@ def _join(address: str, jobs: int | None) -> None:
         # On the loopback interface: whoever reaches a Ray cluster may run code on it.
         quiet |= {"address": "local", "include_dashboard": False, "_node_ip_address": "127.0.0.1", "num_cpus": jobs}
     try:
+        _knock(address)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             ray.init(**({"address": address} | quiet))
+        # Ray prints on standard output, which is ours, when a worker is gone; what that led to stands in the records.
+        ray._private.worker._worker_logs_enabled = False
     except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
         where = f"no usable Ray cluster at {address}" if address else "Ray cannot start on this machine"
         mend = "; start one with: ray start --head" if address else ""
         raise UserError(f"{where} ({_one_line(error)}){mend}") from None
 
 
-def _reason(error: BaseException) -> str:
-    """Which part of the cluster failed."""
-    text = str(error)
-    return "its machine was lost" if "node" in text.lower() and "died" in text.lower() else "its process ended"
+def _knock(address: str) -> None:
+    """Whether anybody listens at ``HOST:PORT``; Ray itself would try for five minutes.
+
+    Raises:
+        OSError: nobody does.
+    """
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdigit() and "/" not in host:
+        socket.create_connection((host.strip("[]"), int(port)), KNOCK_SECONDS).close()
 
 
 def _one_line(error: object) -> str:
