@@ -4,6 +4,7 @@ One cluster of two machines (made of processes here) serves all tests.
 """
 
 import os
+import re
 import signal
 import sys
 import time
@@ -20,7 +21,7 @@ from bench.analysis.pipeline import render_tables
 from bench.detectors.base import DetectorInfo, Score
 from bench.errors import CodedError, UserError
 from bench.harness import machines
-from bench.harness.engines.ray import RayEngine, _ray, gpu_share
+from bench.harness.engines.ray import RayEngine, _join, _ray, gpu_share
 from bench.harness.run import Progress, run_plan
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Ray's cluster of processes is tested on Linux only")
@@ -28,10 +29,11 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Ray's cluster o
 
 @dataclass(frozen=True)
 class Cluster:
-    """Its address, and the function that ends its second machine as a power cut would."""
+    """Its address, whose workers its second machine runs, and what ends that machine as a power cut would."""
 
     address: str
-    lose_a_machine: Callable[[], None]
+    second: int
+    lose_the_second: Callable[[], None]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,8 @@ def cluster() -> Iterator[Cluster]:
     second = made.add_node(num_cpus=2)
     ray._private.worker._worker_logs_enabled = False
     ray.init(address=made.address, log_to_driver=False, logging_level="ERROR")
-    yield Cluster(made.address, lambda: made.remove_node(second, allow_graceful=False))
+    raylet = second.all_processes["raylet"][0].process.pid
+    yield Cluster(made.address, raylet, lambda: made.remove_node(second, allow_graceful=False))
     ray.shutdown()
     made.shutdown()
 
@@ -185,6 +188,31 @@ def test_cluster_without_room_for_a_worker_is_said(cluster: Cluster) -> None:
             list(engine.run(odd, [1]))
 
 
+def test_command_of_the_page_on_clusters_runs_and_prints_nothing_of_ray(
+    cluster: Cluster, tiny: Path, washtest, tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (line,) = re.findall(
+        r"^washtest (run .*--engine ray.*)$", (tools.root / "docs/clusters.md").read_text("utf-8"), re.M
+    )
+    monkeypatch.setattr("bench.cli.runs.judged", lambda folder, say: 0)  # drawing takes seconds
+    words = line.replace("auto", cluster.address).replace("runs/whole", f"{tmp_path}/whole").split()
+    chosen = ["--attack", "Png", "--detector", "declared", "--bundle", "gb45438", "--jobs", "1", "--progress", "none"]
+    answer = washtest(*words, "--dataset", tiny, *chosen)
+    assert (answer.code, answer.out, answer.err) == (0, "", "")
+    assert tools.records(tmp_path / "whole").header["finished"]
+    answer = washtest("run", "--address", "auto")
+    assert (answer.code, answer.err) == (2, "washtest: --address auto is of a Ray cluster; add --engine ray\n")
+    answer = washtest("run", "--engine", "ray", "--jobs", "0")
+    assert answer.code == 2 and answer.err.startswith("washtest: --jobs 0 means no workers")
+
+
+def test_nobody_at_the_address_is_said_at_once() -> None:
+    with pytest.raises(
+        UserError, match=r"no usable Ray cluster at 127\.0\.0\.1:9 \(.*refused\); start one with: ray start"
+    ):
+        _join("127.0.0.1:9", None)
+
+
 @pytest.mark.parametrize(
     ("workers", "gpus", "share"), [(4, 0, 0.0), (1, 1, 1.0), (4, 1, 0.25), (5, 2, 1 / 3), (2, 8, 1.0), (4, 2, 0.5)]
 )
@@ -192,25 +220,33 @@ def test_share_of_a_gpu_lets_all_workers_fit(workers: int, gpus: float, share: f
     assert gpu_share(workers, gpus) == pytest.approx(share)
 
 
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def test_killed_worker_and_lost_machine_change_nothing_in_the_tables(
-    cluster: Cluster, engine: RayEngine, plan: Any, undisturbed: Path, tools, tmp_path: Path
+    cluster: Cluster, plan: Any, undisturbed: Path, tools, tmp_path: Path
 ) -> None:
     # The last test of the cluster: afterwards it has one machine.
-    marks, steps, before = plan.suite.detectors[-1].folder, iter(range(1000)), engine.crashes
+    marks, steps = plan.suite.detectors[-1].folder, iter(range(1000))
     for mark in marks.iterdir():
         mark.unlink()
 
     def disturb(views: int, errors: int) -> None:
         step = next(steps)
-        if step == 2:
-            os.kill(int(max(marks.iterdir(), key=lambda mark: mark.stat().st_mtime_ns).name), signal.SIGKILL)
-        if step == 10:
-            cluster.lose_a_machine()
+        if step == 6:
+            pids = [int(mark.name) for mark in marks.iterdir()]
+            on_first = [pid for pid in pids if parent(pid) != cluster.second]
+            assert len(on_first) < len(pids) == 3
+            os.kill(on_first[0], signal.SIGKILL)
+        if step == 12:
+            cluster.lose_the_second()
 
     progress = Progress(lambda text: None, lambda total, done: None, disturb, lambda: None)
-    outcome = run_plan(plan, tmp_path / "run", engine, progress, "washtest run")
+    with RayEngine(3) as engine:
+        outcome = run_plan(plan, tmp_path / "run", engine, progress, "washtest run")
     assert (outcome.done, outcome.failed_cells) == (len(plan.tasks), 0)
-    assert engine.crashes >= before + 2
+    assert engine.crashes >= 2
     tools.assert_same_records(tmp_path / "run", undisturbed)
     assert render_tables(tmp_path / "run") == render_tables(undisturbed)
     counts = tools.records(tmp_path / "run").header["counts"]
