@@ -82,6 +82,7 @@ class DiffusionRegenerate:
     axis = "strength, share of the noise schedule"
     slow = True
     reads = "pixels"
+    gpu = True  # it uses one where there is one
 
     def __post_init__(self) -> None:
         check_choice("model", self.model, tuple(MODELS))

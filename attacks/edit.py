@@ -84,6 +84,11 @@ class Edit:
         """Whether a model is run."""
         return self.method in fill.NEURAL
 
+    @property
+    def gpu(self) -> bool:
+        """Whether it uses a GPU where there is one."""
+        return self.method == "diffusion"
+
     def missing(self) -> str:
         """The command that gets what it needs, or ""."""
         return fill.missing(self.method) if self.method in fill.METHODS else ""

@@ -77,6 +77,11 @@ class RemoveVisible:
         """Whether a model is run."""
         return self.how in fill.NEURAL
 
+    @property
+    def gpu(self) -> bool:
+        """Whether it uses a GPU where there is one."""
+        return self.how == "diffusion"
+
     def missing(self) -> str:
         """The command that gets what it needs, or ""."""
         return fill.missing(self.how) if self.how in fill.METHODS else ""

@@ -6,9 +6,13 @@ import functools
 import hashlib
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from bench.errors import UserError
+
+#: Modules that were loaded from a file of the user's are named so.
+FILE_MODULE = "washtest_file_"
 
 
 def import_object(target: str, name: str, folder: Path = Path()) -> Any:
@@ -25,23 +29,16 @@ def import_object(target: str, name: str, folder: Path = Path()) -> Any:
         UserError: no such file, module or attribute, or the code fails while it is imported.
     """
     import importlib
-    import importlib.util
 
     module_name, _, attribute = target.rpartition(":")
     try:
         if module_name.endswith(".py"):
             path = folder / module_name
             # A name of our own hides no other module, and two files of one name in two folders are two modules.
-            own = f"washtest_file_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
-            spec = importlib.util.spec_from_file_location(own, path)
-            if spec is None or spec.loader is None or not path.is_file():
+            own = f"{FILE_MODULE}{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
+            if not path.is_file():
                 raise UserError(f"{module_name}: no such file (asked for as {name})")
-            module = importlib.util.module_from_spec(spec)
-            # Dataclasses look their module up by name.
-            sys.modules[module.__name__] = module
-            if (beside := str(path.parent.resolve())) not in sys.path:
-                sys.path.append(beside)  # last, so that what lies there hides nothing that is installed
-            spec.loader.exec_module(module)
+            module = load_file(path, own)
         else:
             module = importlib.import_module(module_name)
     except UserError:
@@ -52,6 +49,26 @@ def import_object(target: str, name: str, folder: Path = Path()) -> Any:
         return functools.reduce(getattr, attribute.split("."), module)
     except AttributeError:
         raise UserError(f"{module_name} has no {attribute!r} (asked for as {name})") from None
+
+
+def load_file(path: Path, name: str) -> ModuleType:
+    """Run a Python file as the module of this name.
+
+    Raises:
+        ImportError: it is no Python file; or whatever its code raises.
+    """
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    # Dataclasses look their module up by name.
+    sys.modules[name] = module
+    if (beside := str(path.parent.resolve())) not in sys.path:
+        sys.path.append(beside)  # last, so that what lies there hides nothing that is installed
+    spec.loader.exec_module(module)
+    return module
 
 
 def own_code(thing: object) -> dict[str, str]:

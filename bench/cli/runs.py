@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,13 +12,15 @@ import click
 
 from bench.cli.common import default_folder, judged, note, print_text, suite_options, worker_count
 from bench.cli.progress import progress_option, progress_reporter, quiet_option
-from bench.errors import unknown
+from bench.errors import UserError, unknown
 
 if TYPE_CHECKING:
+    from bench.harness.engines.base import Engine
     from bench.harness.plan import Suite
     from bench.harness.samples import Dataset
 
 FORMATS = ("csv", "md", "latex", "html")
+ENGINES = ("local", "ray")
 
 
 @click.command()
@@ -27,6 +31,13 @@ FORMATS = ("csv", "md", "latex", "html")
     help="The run's folder. [default: runs/SUITE-DATASET, and a mark of changed settings]",
 )
 @click.option("--jobs", type=click.IntRange(0), help="Worker processes; 0: none. [default: one per processor]")
+@click.option(
+    "--engine", "kind", type=click.Choice(ENGINES), default="local", show_default=True, help="Where workers run."
+)
+@click.option(
+    "--address", default="", metavar="ADDR", help="Of a Ray cluster: auto, HOST:6379. [default: start one here]"
+)
+@click.option("--mirror", metavar="URL", help="Keep a copy of the run there (a folder, s3://...) and resume from it.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N samples, spread over truths and sources.")
 @click.option("--shard", "shard_text", metavar="I/N", help="Measure only part I of N; washtest merge joins them.")
 @click.option(
@@ -53,6 +64,9 @@ def run(
     dataset: Dataset,
     out: Path | None,
     jobs: int | None,
+    kind: str,
+    address: str,
+    mirror: str | None,
     limit: int | None,
     shard_text: str | None,
     time_limit: float,
@@ -74,11 +88,12 @@ def run(
       washtest run quick --attack 'Jpeg(quality=30)' --attack Blur --limit 40
       washtest run quick --detector declared --detector my_detector.py:score
       washtest run standard --shard 2/8 --progress jsonl
+      washtest run standard --engine ray --address auto --mirror s3://bucket/standard
     """
     from bench.cli.gallery import wanted
     from bench.harness.cache import cache_for
-    from bench.harness.engines.local import LocalEngine
     from bench.harness.gallery import recipe_of
+    from bench.harness.mirror import Mirror
     from bench.harness.plan import make_plan
     from bench.harness.run import command_line, run_plan
     from bench.harness.shards import parse_shard
@@ -88,11 +103,13 @@ def run(
     folder = out or default_folder(suite.name, dataset.name, limit)
     if shard and not out:
         folder = folder.with_name(f"{folder.name}-shard-{shard.index}-of-{shard.of}")
-    engine = LocalEngine(worker_count(jobs), time_limit, int(memory_limit * 2**30) if memory_limit else None)
+    memory = int(memory_limit * 2**30) if memory_limit else None
     reporter = progress_reporter("none" if quiet else progress)
     cache = None if no_cache else cache_for(suite.attacks, int(cache_limit * 2**30))
+    copy = Mirror(mirror) if mirror else None
     try:
-        outcome = run_plan(plan, folder, engine, reporter, command_line(), cache)
+        with _engine(kind, address, jobs, time_limit, memory, suite, dataset) as engine:
+            outcome = run_plan(plan, folder, engine, reporter, command_line(), cache, copy)
     except KeyboardInterrupt:
         click.echo(f"washtest: interrupted; the same command goes on where {folder} stopped", err=True)
         sys.exit(130)
@@ -103,6 +120,27 @@ def run(
         worker_count(jobs), time_limit,
     )  # fmt: skip
     sys.exit(judged(folder, reporter.message, illustrate))
+
+
+def _engine(
+    kind: str, address: str, jobs: int | None, time_limit: float, memory: int | None, suite: Suite, dataset: Dataset
+) -> AbstractContextManager[Engine]:
+    """The engine asked for, ended with its block."""
+    if kind == "local":
+        if address:
+            raise UserError(f"--address {address} is of a Ray cluster; add --engine ray")
+        from bench.harness.engines.local import LocalEngine
+
+        return nullcontext(LocalEngine(worker_count(jobs), time_limit, memory))
+    if jobs == 0:
+        raise UserError("--jobs 0 means no workers, and --engine ray has nothing else; ask for 1 or more")
+    from bench.harness import machines
+    from bench.harness.engines.ray import RayEngine
+
+    # Without an address the cluster is this machine, which may have fewer processors free than it has.
+    jobs = jobs if address else worker_count(jobs)
+    facts = functools.partial(machines.facts, suite, str(dataset.folder))
+    return RayEngine(jobs, time_limit, memory, address, machines.wants_gpu(suite), facts)
 
 
 run_argument = click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))

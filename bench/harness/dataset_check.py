@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import CodedError
-from bench.harness.engines.local import LocalEngine
+from bench.harness.engines.base import Engine
 from bench.harness.samples import Dataset, Sample
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Facts:
     features: np.ndarray
 
 
-def check(dataset: Dataset, engine: LocalEngine, step: Any = None) -> Report:
+def check(dataset: Dataset, engine: Engine, step: Any = None) -> Report:
     """Read every file once and report.
 
     Args:

@@ -18,15 +18,16 @@ from bench import __version__
 from bench.errors import CodedError, UserError
 from bench.harness.cache import Cache
 from bench.harness.cache_files import refusal
-from bench.harness.engines.local import LocalEngine
+from bench.harness.engines.base import Engine
 from bench.harness.measure import Bench, Rows, failed, measure
+from bench.harness.mirror import Mirror, without_secrets
 from bench.harness.models import Pretrained, seen_before
 from bench.harness.plan import Plan, planned_cells
 from bench.harness.store import Store
 from bench.harness.tasks import Task
 from bench.harness.training import Fitted, fit_all, model_path
 from bench.labels.base import label_kind
-from bench.records import SCHEMA_VERSION, SPENT, SPLITS, TRUTHS, read_header
+from bench.records import SCHEMA_VERSION, SPENT, SPLITS, TRUTHS
 
 
 @dataclass
@@ -57,7 +58,13 @@ class Progress:
 
 
 def run_plan(
-    plan: Plan, folder: Path, engine: LocalEngine, progress: Progress, command: str, cache: Cache | None = None
+    plan: Plan,
+    folder: Path,
+    engine: Engine,
+    progress: Progress,
+    command: str,
+    cache: Cache | None = None,
+    mirror: Mirror | None = None,
 ) -> Outcome:
     """Measure what is not on disk yet.
 
@@ -68,18 +75,22 @@ def run_plan(
         progress: told how far it is.
         command: as typed, for the header.
         cache: where results of slow attacks are kept; without it all are made anew.
+        mirror: a copy of the run's folder elsewhere, kept as it goes; what only it has is not measured again.
 
     Raises:
-        UserError: the folder holds another run, is locked or cannot be written; the data set leaks.
+        UserError: the folder or the mirror holds another run, is locked or cannot be written; the data set leaks.
         KeyboardInterrupt: passed on after what is finished has been committed.
     """
     check_leaks(plan)
     cautions = check_models(plan)
-    with Store(folder) as store:
+    with Store(folder, mirror) as store:
         header = _header(plan, command)
-        if (folder / "run.json").exists():
-            old = read_header(folder)
-            _check_same(old.get("settings", {}), header["settings"], folder)
+        earlier = store.headers()
+        for option, place, old in earlier:
+            _check_same(old.get("settings", {}), header["settings"], place, option)
+        if earlier:
+            # Of two places the one that was finished, or else this folder, tells what came before.
+            _, _, old = max(earlier, key=lambda found: bool(found[-1].get("finished")))
             header["run"], header["started"] = old["run"], old["started"]
             header["counts"] = old.get("counts", {})
             if old.get("finished"):
@@ -89,14 +100,19 @@ def run_plan(
         outcome.skipped = len(plan.tasks) - len(todo)
         if header.get("finished") and not todo:
             outcome.warnings = header["warnings"]
+            if mirror:
+                store.write_header(header)
+                store.join_models()
             return outcome
         header["finished"] = None
         store.write_header(header)
         engine.private_descriptors = store.descriptors
-        begun = _processor_seconds()
+        begun = engine.processor_seconds()
+        store.join_models()
         fitted = fit_all(plan, folder, engine, progress.message)
+        store.join_models()
         # What was fitted by an earlier start of this run is only loaded, so the parts add up to the whole.
-        _count(header, fit_cpu_seconds=_processor_seconds() - begun)
+        _count(header, fit_cpu_seconds=engine.processor_seconds() - begun)
         if each := max((found.seconds_a_file for found in fitted.values()), default=0.0):
             header["counts"]["fit_cpu_seconds_a_file"] = round(each, 4)
         _describe_detectors(header, plan, fitted, folder)
@@ -105,10 +121,11 @@ def run_plan(
         bench = Bench(header["run"], plan.suite, {regime: found.detectors for regime, found in fitted.items()}, cache)
         if cache and (why := refusal(cache.folder)):
             progress.message(f"slow results are not kept: {cache.folder} cannot be written ({why})")
-        begun = _processor_seconds()
+        begun = engine.processor_seconds()
         busy = _measure_all(bench, plan, todo, store, engine, progress, outcome)
         # How the seconds in the records relate to those of processors: on a machine with other work they are longer.
-        _count(header, cpu_seconds=_processor_seconds() - begun, busy_seconds=busy, replaced_workers=engine.crashes)
+        used = engine.processor_seconds() - begun
+        _count(header, cpu_seconds=used, busy_seconds=busy, replaced_workers=engine.crashes)
         header["counts"] |= {"tasks": len(plan.tasks), "views": plan.tasks.n_views}
         store.compact()
         header["finished"] = _now()
@@ -122,7 +139,7 @@ def _measure_all(
     plan: Plan,
     todo: Sequence[Task],
     store: Store,
-    engine: LocalEngine,
+    engine: Engine,
     progress: Progress,
     outcome: Outcome,
 ) -> float:
@@ -145,11 +162,6 @@ def _measure_all(
     finally:
         progress.stop()
     return busy
-
-
-def _processor_seconds() -> float:
-    """Of this process and of its workers that have ended, with the programs that they started."""
-    return sum(os.times()[:4])
 
 
 def _count(header: dict[str, Any], **more: float) -> None:
@@ -213,15 +225,15 @@ def check_models(plan: Plan) -> list[str]:
     return cautions
 
 
-def _check_same(old: dict[str, Any], new: dict[str, Any], folder: Path) -> None:
+def _check_same(old: dict[str, Any], new: dict[str, Any], place: str, option: str) -> None:
     different = [key for key in {**new, **old} if old.get(key) != new.get(key)]
     if not different:
         return
     first = different[0]
     shown = f"{_short(old.get(first, 'none'))} there, {_short(new.get(first, 'none'))} now"
     raise UserError(
-        f"{folder} holds a run with other settings ({', '.join(different)}: {shown}); "
-        "choose another --out, or remove that folder"
+        f"{place} holds a run with other settings ({', '.join(different)}: {shown}); "
+        f"choose another {option}, or remove that folder"
     )
 
 
@@ -335,4 +347,5 @@ def _git() -> dict[str, Any]:
 
 def command_line() -> str:
     """The command as typed, with the program's bare name, so that no path of this machine is published."""
-    return " ".join(["washtest", *(argument if " " not in argument else repr(argument) for argument in sys.argv[1:])])
+    words = [without_secrets(argument) for argument in sys.argv[1:]]
+    return " ".join(["washtest", *(word if " " not in word else repr(word) for word in words)])

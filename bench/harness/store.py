@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import UserError
 from bench.files import clear_leftovers, replacing, write_whole, writing
-from bench.records import TABLES, shard_files, shard_name
+from bench.records import TABLES, read_header, shard_files, shard_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from bench.harness.mirror import Mirror
 
 #: A shard is closed after so many views or so many seconds, whichever comes first.
 SHARD_VIEWS, SHARD_SECONDS = 1000, 10.0
@@ -37,13 +39,15 @@ class Store:
 
     Args:
         folder: the run's folder, made where missing.
+        mirror: a copy elsewhere, kept beside it.
 
     Raises:
         UserError: the folder cannot be written, or another process is writing to it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, mirror: Mirror | None = None) -> None:
         self.folder = folder
+        self.mirror = mirror
         self._buffer: dict[str, list[dict[str, Any]]] = {table: [] for table in TABLES}
         self._opened = time.monotonic()
         self._lock = -1
@@ -77,7 +81,10 @@ class Store:
         return (self._lock,)
 
     def done(self) -> set[str]:
-        """The keys of all views on disk. Shards that are torn or altered are removed: they are made again."""
+        """The keys of all views on disk. Shards that are torn or altered are removed: they are made again.
+
+        With a mirror, the shards that only one of the two places holds whole are copied to the other first.
+        """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -87,15 +94,22 @@ class Store:
             for path in (self.folder / "records" / table).iterdir():
                 if path.name not in committed:
                     path.unlink()  # a temporary file, or a shard whose views were never written
-        for name in sorted(committed):
+        there = self.mirror.shards() if self.mirror else set()
+        for name in sorted(committed | there):
             paths = [self.folder / "records" / table / name for table in TABLES]
             try:
                 parts = [path.read_bytes() for path in paths]
             except OSError:
                 parts = []
             if shard_name(parts) != name:
-                self.remove(name)
-                continue
+                self._unlink(name)
+                found = self.mirror.read_shard(name) if self.mirror and name in there else None
+                if found is None:
+                    continue
+                parts = found
+                self._write(name, parts)
+            elif self.mirror and name not in there:
+                self.mirror.write_shard(name, parts)
             keys.update(pq.read_table(pa.BufferReader(parts[-1]), columns=["key"])["key"].to_pylist())
         return keys
 
@@ -121,14 +135,24 @@ class Store:
     def commit(self, parts: Sequence[bytes]) -> str:
         """Write the three files of a shard, in the order of ``TABLES``; returns its name."""
         name = shard_name(parts)
-        with writing(self.folder):
-            for table, part in zip(TABLES, parts, strict=True):  # in this order: views last
-                with replacing(self.folder / "records" / table / name) as temporary:
-                    temporary.write_bytes(part)
+        self._write(name, parts)
+        if self.mirror:
+            self.mirror.write_shard(name, parts)
         return name
 
     def remove(self, name: str) -> None:
         """Take a shard away, views first: without them the others do not count."""
+        self._unlink(name)
+        if self.mirror:
+            self.mirror.remove_shard(name)
+
+    def _write(self, name: str, parts: Sequence[bytes]) -> None:
+        with writing(self.folder):
+            for table, part in zip(TABLES, parts, strict=True):  # in this order: views last
+                with replacing(self.folder / "records" / table / name) as temporary:
+                    temporary.write_bytes(part)
+
+    def _unlink(self, name: str) -> None:
         for table in reversed(TABLES):
             (self.folder / "records" / table / name).unlink(missing_ok=True)
 
@@ -170,9 +194,26 @@ class Store:
             if path.name != joined:
                 self.remove(path.name)
 
+    def headers(self) -> list[tuple[str, str, dict[str, Any]]]:
+        """The headers that are there already: option that names the place, place, header; the folder's first."""
+        found = []
+        if (self.folder / "run.json").exists():
+            found.append(("--out", str(self.folder), read_header(self.folder)))
+        if self.mirror and (header := self.mirror.header()):
+            found.append(("--mirror", self.mirror.url, header))
+        return found
+
     def write_header(self, header: dict[str, Any]) -> None:
         """``run.json``, whole or not at all."""
-        write_whole(self.folder / "run.json", json.dumps(header, indent=1, ensure_ascii=False) + "\n")
+        text = json.dumps(header, indent=1, ensure_ascii=False) + "\n"
+        write_whole(self.folder / "run.json", text)
+        if self.mirror:
+            self.mirror.write_header(text)
+
+    def join_models(self) -> None:
+        """Copy fitted models to the mirror, and those that only it has from there."""
+        if self.mirror:
+            self.mirror.join_models(self.folder)
 
 
 def parquet_files(rows: dict[str, list[dict[str, Any]]]) -> list[bytes]:

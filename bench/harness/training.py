@@ -17,7 +17,7 @@ from bench import tensors
 from bench.detectors.base import Arrays, Detector, DetectorInfo, Score, Trainable, ask
 from bench.errors import CodedError, Unavailable, UserError
 from bench.harness.augmentation import Augmentation
-from bench.harness.engines.local import LocalEngine
+from bench.harness.engines.base import Engine
 from bench.harness.plan import Plan, Suite, generator_for
 from bench.harness.regimes import in_regime
 from bench.harness.samples import Dataset, Sample
@@ -62,7 +62,7 @@ class Fitted:
     seconds_a_file: float = 0.0
 
 
-def fit_all(plan: Plan, folder: Path, engine: LocalEngine, progress: Callable[[str], None]) -> dict[str, Fitted]:
+def fit_all(plan: Plan, folder: Path, engine: Engine, progress: Callable[[str], None]) -> dict[str, Fitted]:
     """Fit, or load, every detector that learns, for each regime.
 
     Args:
@@ -89,7 +89,7 @@ def fit_all(plan: Plan, folder: Path, engine: LocalEngine, progress: Callable[[s
         extracted: dict[int, Any] = dict(engine.run(extract, train))
         good = {index: made for index, made in sorted(extracted.items()) if not isinstance(made, CodedError)}
         # The first file of each worker bears the imports and the opening of models.
-        spent = sorted(seconds for _, seconds in good.values())[: -max(1, engine.jobs)]
+        spent = sorted(seconds for _, seconds in good.values())[: -max(1, engine.jobs or 1)]
         each = sum(spent) / max(1, len(spent))
         for index, (made, _) in good.items():
             for key, part in made.items():
@@ -196,7 +196,7 @@ class Trained:
 def train(
     detector: Trainable,
     dataset: Dataset,
-    engine: LocalEngine,
+    engine: Engine,
     *,
     regime: str = "native",
     augmentation: Augmentation | None = None,
@@ -224,7 +224,7 @@ def train(
     return Trained(detector.with_model(model), taught, sum(len(part) for part, _ in parts))
 
 
-def scores_of(detector: Detector, samples: Sequence[Sample], regime: str, engine: LocalEngine) -> list[Score]:
+def scores_of(detector: Detector, samples: Sequence[Sample], regime: str, engine: Engine) -> list[Score]:
     """One score per sample, in order; a file that cannot be read is an error with its code."""
     found: dict[int, Score] = {}
     for index, score in engine.run(functools.partial(_score_one, detector, regime), samples):

@@ -141,6 +141,11 @@ class NetworkDetector:
     def __repr__(self) -> str:
         return self.path
 
+    @property
+    def gpu(self) -> bool:
+        """Whether its card asks for one."""
+        return getattr(self.network, "device", "cpu") == "cuda"
+
     def missing(self) -> str:
         """The command that gets what it needs, or ""."""
         return self.network.missing()

@@ -19,17 +19,15 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import CodedError, coded
+from bench.harness.engines.base import Lost, R, T, attempt
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
     from types import FrameType
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 #: Every library that would start threads of its own; one a worker is fastest, and then results do not depend on it.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -82,7 +80,7 @@ class LocalEngine:
         if self.jobs == 0:
             with _noted_interrupts() as interrupts:
                 for index, task in enumerate(tasks):
-                    result = _attempt(function, task)
+                    result = attempt(function, task)
                     if interrupts:  # it fell into a library's callback, where an exception goes no further
                         raise KeyboardInterrupt
                     yield index, result
@@ -99,16 +97,20 @@ class LocalEngine:
                 for worker in self._ready():
                     held = worker.task
                     result = self._take(worker)
-                    if isinstance(result, _Lost):
+                    if isinstance(result, Lost):
                         self._replace(worker, function)
                         if held is not None and tries[held] < 2:
                             waiting.appendleft(held)
                             continue
-                        result = CodedError(result.code, f"{result.detail}, twice")
+                        result = result.twice()
                     if held is not None:
                         yield held, result
         finally:
             self._stop()
+
+    def processor_seconds(self) -> float:
+        """Used so far by this process and by the workers that have ended, with the programs that they started."""
+        return sum(os.times()[:4])
 
     def _hand_out(self, worker: _Worker, index: int, tasks: Sequence[Any], tries: list[int]) -> None:
         tries[index] += 1
@@ -130,7 +132,7 @@ class LocalEngine:
         return list({id(worker): worker for worker in [*(signs[sign] for sign in found), *late]}.values())
 
     def _take(self, worker: _Worker) -> Any:
-        """A worker's result, or ``_Lost``."""
+        """A worker's result, or ``Lost``."""
         try:
             if worker.pipe.poll():
                 result = worker.pipe.recv()
@@ -139,9 +141,9 @@ class LocalEngine:
         except (EOFError, OSError):
             pass
         if worker.process.is_alive() and worker.deadline <= time.monotonic():
-            return _Lost("E_TIMEOUT", f"took more than {self.time_limit:g} s")
+            return Lost("E_TIMEOUT", f"took more than {self.time_limit:g} s")
         worker.process.join(1.0)
-        return _Lost("E_CRASH", f"the worker died ({_exit_reason(worker.process.exitcode)})")
+        return Lost("E_CRASH", f"the worker died ({_exit_reason(worker.process.exitcode)})")
 
     def _start(self, function: Callable[[Any], Any]) -> None:
         fork = "fork" in multiprocessing.get_all_start_methods()
@@ -192,12 +194,6 @@ def _no_opencv_threads() -> Iterator[None]:
         cv2.setNumThreads(threads)
 
 
-@dataclass(frozen=True)
-class _Lost:
-    code: str
-    detail: str
-
-
 def _end(worker: _Worker) -> None:
     if worker.process.is_alive():
         worker.process.kill()
@@ -234,13 +230,6 @@ def _noted_interrupts() -> Iterator[list[int]]:
         signal.signal(signal.SIGINT, usual)
 
 
-def _attempt(function: Callable[[T], R], task: T) -> R | CodedError:
-    try:
-        return function(task)
-    except Exception as error:
-        return coded(error)
-
-
 def _follow(parent: int) -> None:
     """Leave within a second of the parent's death, in the middle of a task too."""
     while os.getppid() == parent:
@@ -248,7 +237,7 @@ def _follow(parent: int) -> None:
     os._exit(1)
 
 
-def _limit_memory(size: int) -> None:
+def limit_memory(size: int) -> None:
     """From here on, allocations beyond this address space fail; programs that are started set limits of their own."""
     try:
         import resource
@@ -275,14 +264,14 @@ def _work(
 
     cv2.setNumThreads(1)
     if memory is not None:
-        _limit_memory(memory)
+        limit_memory(memory)
     while True:
         try:
             task = pipe.recv()
         except (EOFError, OSError):
             return
         try:
-            pipe.send(_attempt(function, task))
+            pipe.send(attempt(function, task))
         except OSError:
             return
         except Exception as error:  # a result that cannot be pickled; nothing of it has been sent
