@@ -48,6 +48,7 @@ PROSE = {
     # summary
     "summary": "摘要",
     "summary_lead": "以下结论由数字自动生成，按重要性排序；方括号内为 95 % 置信区间。",
+    "charts_note": "图中文字为英文，图下附中文说明；图中的数字都在表格里。",
     "summary_none": "记录中尚无可供评判的内容。",
     "kind_warning": "注意",
     "kind_label": "标识",

@@ -44,6 +44,7 @@ PROSE = {
     # summary
     "summary": "Summary",
     "summary_lead": "In plain words, most important first. Square brackets hold 95 % intervals.",
+    "charts_note": "Under each chart stands what it shows; its numbers are in the tables.",
     "summary_none": "The records hold nothing to judge yet.",
     "kind_warning": "Caution",
     "kind_label": "Label",
