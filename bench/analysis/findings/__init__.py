@@ -42,7 +42,7 @@ def _gaps(coverage: pd.DataFrame, say: Say) -> Iterator[Finding]:
     if missing:
         text = say("missing_cells", missing=missing, planned=int(coverage["planned"].sum()))
     if failed := int(coverage["error"].sum()):
-        text += " " * bool(text) + say("failed_cells", k=failed)
+        text += say("sentence_joint") * bool(text) + say("failed_cells", k=failed)
     if text:
         yield Finding("gap", text, "coverage")
     for subject, rows in coverage.groupby("subject", sort=False):

@@ -24,12 +24,12 @@ def rank_findings(run: Run, robustness: pd.DataFrame, say: Say) -> Iterator[Find
         if len(first) == 1:
             text = say("holds_best", best=told[0], second=told[1], **about)
         else:
-            text = say("hold_alike", names=", ".join(told[i] for i in first), **about)
+            text = say("hold_alike", names=say("list_joint").join(told[i] for i in first), **about)
         if all(pd.notna(rows[i]["fpr"]) for i in first):
             # Few misses are no merit of a detector that comes to flag everything.
             rates = [percent(rows[i]["fpr"], rows[i]["fpr_low"], rows[i]["fpr_high"]) for i in first]
             named = [f"{rows[i]['detector']} {rate}" for i, rate in zip(first, rates, strict=True)]
-            text += " " + say("also_flags", names=", ".join(named))
+            text += say("sentence_joint") + say("also_flags", names=say("list_joint").join(named))
         yield Finding("detector", text, "detectors")
 
 

@@ -80,7 +80,9 @@ def _errors_of(
             attacked = [row for row in rows if row["attack"] not in clean and not np.isnan(row[rate])]
             worst = max(attacked, key=lambda row: row[rate], default=None)
             if worst is not None and worst[rate] > start[rate]:
-                text += " " + say(key, rate=rate_text(worst, rate), n=worst[n], attack=worst["attack"])
+                text += say("sentence_joint") + say(
+                    key, rate=rate_text(worst, rate), n=worst[n], attack=worst["attack"]
+                )
         yield max([row["fnr"] for row in rows if not np.isnan(row["fnr"])]), Finding("detector", text, "detectors")
 
 
@@ -88,7 +90,7 @@ def threshold_findings(frozen: pd.DataFrame, say: Say) -> Iterator[Finding]:
     """False-positive rates that the calibration split cannot support."""
     for alpha, rows in frozen[frozen["threshold_kind"].eq("refused")].groupby("alpha", sort=False):
         everything = len(rows) == len(frozen[frozen["alpha"].eq(alpha)])
-        names = say("all_detectors") if everything else ", ".join(dict.fromkeys(rows["detector"]))
+        names = say("all_detectors") if everything else say("list_joint").join(dict.fromkeys(rows["detector"]))
         n = "-".join(dict.fromkeys(str(i) for i in (rows["n_calibration"].min(), rows["n_calibration"].max())))
         share = f"{100 * float(alpha):g}"  # type: ignore[arg-type]
         text = say("refused", alpha=share, detectors=names, needed=rows["needed"].iloc[0], n=n)

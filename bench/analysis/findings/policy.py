@@ -59,7 +59,7 @@ def _told(rows: pd.DataFrame, clean: list[str], say: Say, key: str, **values: st
     )  # fmt: skip
     flagged = max(human, key=lambda row: row["noticed_rate"], default=None)
     if flagged is not None and flagged["noticed_rate"] > 0:
-        text += " " + say(
+        text += say("sentence_joint") + say(
             "policy_flags", rate=rate_text(flagged, "noticed_rate"), n=flagged["n"], attack=flagged["attack"]
         )
     return text

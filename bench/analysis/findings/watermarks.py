@@ -33,7 +33,7 @@ def watermark_findings(run: Run, survival: pd.DataFrame, say: Say) -> Iterator[F
             text = say("marks_dead", watermark=title, n=start["n"], bits=rate_text(start, "bit_accuracy"))
             yield Finding("warning", text, "watermarks")
         elif start is not None:
-            yield Finding("watermark", " ".join(_washed(title, start, attacked, say)), "watermarks")
+            yield Finding("watermark", say("sentence_joint").join(_washed(title, start, attacked, say)), "watermarks")
     # Human files are the same beside every bundle of a watermark.
     yield from _false(survival.drop_duplicates(["watermark", "attack"]), say)
 
@@ -44,7 +44,7 @@ def _washed(title: str, start: dict[str, Any], attacked: list[dict[str, Any]], s
     yield say("marks_clean", watermark=title, **values)
     lost = [row for row in attacked if row["bit_accuracy_low"] <= CHANCE]
     if lost:
-        attacks = ", ".join(row["attack"] for row in lost[:NAMED])
+        attacks = say("list_joint").join(row["attack"] for row in lost[:NAMED])
         if len(lost) > NAMED:
             attacks = say("and_more", names=attacks, more=len(lost) - NAMED)
         yield say("marks_chance", k=len(lost), total=len(attacked), attacks=attacks)

@@ -14,7 +14,7 @@ from bench.analysis.frames import as_rows
 from bench.analysis.leaderboard.boards import detector_board, label_board
 from bench.analysis.leaderboard.entries import Entry, Ground, find
 from bench.analysis.page.cells import Cell, Head, Table, make_table
-from bench.analysis.page.templating import assets, environment
+from bench.analysis.page.templating import assets, environment, words
 from bench.analysis.render import markdown_text
 from bench.analysis.tables.detection import MIN_N
 from bench.analysis.text import speaker
@@ -113,6 +113,7 @@ def detector_table(board: pd.DataFrame, regime: str) -> Table:
             (Head("licence", False), [Cell(row["licence"]) for row in rows]),
             (Head("run", False), [Cell(row["run"], href=f"{row['run']}/run.json") for row in rows]),
         ],
+        speaker("en"),
     )
 
 
@@ -131,6 +132,7 @@ def label_table(board: pd.DataFrame) -> Table:
             (Head("declares"), [_rate(row, "declares") for row in rows]),
             (Head("run", False), [Cell(row["run"], href=f"{row['run']}/run.json") for row in rows]),
         ],
+        speaker("en"),
         folded=len(rows) > 60,
     )
 
@@ -161,7 +163,10 @@ def _rate(row: dict[str, Any], name: str, stem: str = "", n: int | None = None, 
 def to_html(parts: Sequence[Part]) -> str:
     """The page: sortable, filterable, self-contained but for the links to each ``run.json``."""
     template = environment().get_template("leaderboard.html.j2")
-    return template.render(t=speaker("en"), **assets(), parts=parts, lead=LEAD, how_to_add=HOW_TO_ADD) + "\n"
+    return (
+        template.render(t=speaker("en"), words=words(), **assets(), parts=parts, lead=LEAD, how_to_add=HOW_TO_ADD)
+        + "\n"
+    )
 
 
 def to_markdown(parts: Sequence[Part]) -> str:

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import pandas as pd
 
-from bench.analysis.frames import POOLED, as_rows
-from bench.analysis.page.cells import Cell, Head, Table, attack_cells, make_table, rate_of_cells, text_cells
+from bench.analysis.frames import as_rows
+from bench.analysis.page.cells import (
+    Head,
+    Table,
+    attack_cells,
+    make_table,
+    note_cells,
+    rate_cells,
+    text_cells,
+    word_cells,
+)
 from bench.analysis.tables.thresholds import Choice, at_threshold
 from bench.analysis.text.wording import Say
 
@@ -22,17 +31,17 @@ def edited_table(table: pd.DataFrame, name: str, choice: Choice, simulated: set[
     """
     mine = at_threshold(table, name, choice)
     rows = as_rows(mine[mine["flagged_rate"].notna()])
-    areas = [Cell(say("area_all") if row["area"] == POOLED else row["area"]) for row in rows]
     return make_table(
         say("edited_table"),
         [
             (Head(say("col_regime"), False), text_cells(rows, "regime")),
             (Head(say("col_attack"), False), attack_cells(rows, simulated)),
-            (Head(say("col_area"), False), areas),
-            (Head(say("col_flagged")), rate_of_cells(rows, "flagged_rate", "n", say, "flagged")),
-            (Head(say("col_ai_flagged")), rate_of_cells(rows, "ai_rate", "n_ai", say, "ai")),
-            (Head(say("col_fpr")), rate_of_cells(rows, "fpr", "n_human", say)),
-            (Head(say("col_note"), False), text_cells(rows, "note")),
+            (Head(say("col_area"), False), word_cells(rows, "area", say)),
+            (Head(say("col_flagged")), rate_cells(rows, "flagged_rate", "flagged", "n")),
+            (Head(say("col_ai_flagged")), rate_cells(rows, "ai_rate", "ai", "n_ai")),
+            (Head(say("col_fpr")), rate_cells(rows, "fpr", n="n_human")),
+            (Head(say("col_note"), False), note_cells(rows, say)),
         ],
+        say,
         folded=True,
     )

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
-from markupsafe import Markup
 
 from bench.analysis.frames import as_rows
-from bench.analysis.page.cells import Cell, Head, Table, attack_cells, make_table, rate_cells, text_cells
+from bench.analysis.page.cells import (
+    Cell,
+    Head,
+    Table,
+    attack_cells,
+    count_cells,
+    make_table,
+    note_cells,
+    rate_cells,
+    text_cells,
+)
 from bench.analysis.page.tables import threshold_text
 from bench.analysis.tables.policy import NO_DETECTOR, at_main_threshold
 from bench.analysis.tables.thresholds import Choice
@@ -27,12 +37,12 @@ class PolicyPart:
     """What the page says about one fallback."""
 
     title: str
-    drawings: list[Markup]
+    drawings: list[Any]
     table: Table
 
 
 def policy_parts(
-    tables: Mapping[str, pd.DataFrame], charts: Sequence[tuple[str, Markup]], simulated: set[str], say: Say
+    tables: Mapping[str, pd.DataFrame], charts: Sequence[tuple[str, Any]], simulated: set[str], say: Say
 ) -> list[PolicyPart]:
     """A part per fallback detector, labels alone last.
 
@@ -69,7 +79,10 @@ def _table(rows: pd.DataFrame, simulated: set[str], say: Say) -> Table:
     def column(truth: str, name: str) -> list[Cell]:
         found = [by_truth.get(truth, {}).get(row["attack"]) for row in attacks]
         if name in ("n", "forged", "unknown", "note"):
-            return [Cell("") if row is None else text_cells([row], name)[0] for row in found]
+            there = [row for row in found if row is not None]
+            cells = count_cells(there, name) if name == "n" else text_cells(there, name)
+            made = iter(note_cells(there, say) if name == "note" else cells)
+            return [Cell("") if row is None else next(made) for row in found]
         return [Cell("") if row is None else rate_cells([row], f"{name}_rate", name)[0] for row in found]
 
     columns: list[tuple[Head, list[Cell]]] = [(Head(say("col_attack"), False), attack_cells(attacks, simulated))]
@@ -83,4 +96,4 @@ def _table(rows: pd.DataFrame, simulated: set[str], say: Say) -> Table:
     columns.append((Head(say("col_forged")), column("human", "forged")))
     columns.append((Head(say("col_unknown")), column("ai", "unknown")))
     columns.append((Head(say("col_note"), False), column("ai", "note")))
-    return make_table(say("policy_table"), columns, folded=True)
+    return make_table(say("policy_table"), columns, say, folded=True)

@@ -15,11 +15,14 @@ from bench.analysis.findings import findings
 from bench.analysis.frames import attack_frame, detector_names, regime_names, watermark_names
 from bench.analysis.page import policy as page_policy
 from bench.analysis.page import tables as page_tables
+from bench.analysis.page.behind import Behind, quality_table
 from bench.analysis.page.cells import Table, simulated_attacks
+from bench.analysis.page.comparisons import comparison_tables
 from bench.analysis.page.edited import edited_table
 from bench.analysis.page.gallery import gallery_section
-from bench.analysis.page.inline import inline_svg
-from bench.analysis.page.templating import assets, environment
+from bench.analysis.page.inline import inline_svg, label_id
+from bench.analysis.page.languages import both, side_by_side
+from bench.analysis.page.templating import assets, environment, words
 from bench.analysis.tables.detection import MIN_N
 from bench.analysis.tables.thresholds import main_threshold
 from bench.analysis.tables.watermarks import FPR_NOMINAL
@@ -44,14 +47,22 @@ class Drawing:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """A chart on the page: ``svg`` is the same in every language, ``label`` the id of its caption."""
+
+    caption: str
+    label: str
+    svg: Markup
+
+
+@dataclass(frozen=True)
 class DetectorPart:
     """What the page says about one detector."""
 
     name: str
     facts: list[str]
-    drawings: list[Markup]
+    drawings: list[Figure]
     tables: list[Table]
-    more: list[Table]
 
 
 def drawn(chart: Chart) -> Drawing:
@@ -59,59 +70,74 @@ def drawn(chart: Chart) -> Drawing:
     return Drawing(chart.kind, chart.name, chart.subject, style.to_bytes(chart.figure, "svg").decode())
 
 
-def build(run: Run, tables: Mapping[str, pd.DataFrame], drawings: Sequence[Drawing], language: str = "en") -> str:
-    """The page. The same records give the same text, byte for byte.
+def build(run: Run, tables: Mapping[str, pd.DataFrame], drawings: Sequence[Drawing]) -> str:
+    """The page, in every language at once. The same records give the same text, byte for byte.
 
     Args:
         run: the records.
         tables: all of ``bench.analysis.tables.make``.
         drawings: every chart, in the order of the page.
-        language: of the page, a key of ``text.LANGUAGES``.
     """
-    say = speaker(language)
-    by_kind: dict[str, list[tuple[str, Markup]]] = {kind: [] for kind in CHARTS}
-    for number, drawing in enumerate(drawings):
-        title = say(f"chart_{drawing.kind}", subject=drawing.subject)
-        # Made by matplotlib from escaped text: safe to stand in the page as it is.
-        by_kind[drawing.kind].append((drawing.subject, Markup(inline_svg(drawing.svg, f"c{number}", title))))
-    attacks = attack_frame(run)
-    real = int(attacks["channel"].str.startswith("real").sum())
+    # Made by matplotlib from escaped text: safe to stand in the page as it is.
+    figures = [Markup(inline_svg(drawing.svg, f"c{number}")) for number, drawing in enumerate(drawings)]
+    behind = Behind.of(run, tables, simulated_attacks(attack_frame(run)))
+    english, chinese = (
+        _content(run, tables, list(zip(drawings, figures, strict=True)), behind, speaker(language))
+        for language in ("en", "zh")
+    )
+    page = environment().get_template("report.html.j2")
     return (
-        environment()
-        .get_template("report.html.j2")
-        .render(
-            t=say,
-            language=language,
+        page.render(
+            t=both,
+            words=words(),
             **assets(),
             header=run.header,
-            facts=_facts(run, say),
-            meta=_meta(run, say),
-            unfinished=_unfinished(run, say),
-            findings=findings(run, tables, say),
-            label_charts=[svg for _, svg in by_kind["label_survival"]],
-            label_tables=page_tables.label_tables(tables, say),
-            read_on_human=int(tables["label_false_positives"]["n"].sum()),
-            watermark_lead=say("marks_lead", nominal=whole(FPR_NOMINAL)),
-            watermark_charts=[svg for _, svg in by_kind["watermark_survival"]],
-            watermark_table=page_tables.watermark_table(tables["watermark_survival"], simulated_attacks(attacks), say),
-            comparison_charts=[svg for kind in COMPARISONS for _, svg in by_kind[kind]],
-            detectors=_detector_parts(run, tables, by_kind, say),
-            gallery=gallery_section(run, say),
-            policy_parts=page_policy.policy_parts(tables, by_kind["policy"], simulated_attacks(attacks), say),
-            threshold_table=page_tables.threshold_table(tables["thresholds"], say),
-            coverage_table=page_tables.coverage_table(tables["coverage"], say),
-            failure_table=page_tables.failure_table(tables["failures"], say),
-            attack_table=page_tables.attack_table(attacks, say),
-            method=[
-                say("method_channels", real=real, total=len(attacks), simulated=len(attacks) - real),
-                say("method_intervals", n=MIN_N),
-                say("method_aligned"),
-                say("method_unmeasured"),
-            ],
             warnings=[str(text) for text in run.header.get("warnings", [])],
+            **side_by_side(english, chinese),
         )
         + "\n"
     )
+
+
+def _content(
+    run: Run, tables: Mapping[str, pd.DataFrame], drawings: list[tuple[Drawing, Markup]], behind: Behind, say: Say
+) -> dict[str, Any]:
+    """What the template fills in, in one language."""
+    by_kind: dict[str, list[tuple[str, Figure]]] = {kind: [] for kind in CHARTS}
+    for number, (drawing, svg) in enumerate(drawings):
+        caption = say(f"chart_{drawing.kind}", subject=drawing.subject)
+        by_kind[drawing.kind].append((drawing.subject, Figure(caption, label_id(f"c{number}"), svg)))
+    attacks = attack_frame(run)
+    stars = simulated_attacks(attacks)
+    real = int(attacks["channel"].str.startswith("real").sum())
+    quality = quality_table(run, stars, say)
+    return {
+        "facts": _facts(run, say),
+        "meta": _meta(run, say),
+        "unfinished": _unfinished(run, say),
+        "findings": findings(run, tables, say),
+        "label_charts": [figure for _, figure in by_kind["label_survival"]],
+        "label_tables": page_tables.label_tables(tables, say),
+        "read_on_human": int(tables["label_false_positives"]["n"].sum()),
+        "watermark_lead": say("marks_lead", nominal=whole(FPR_NOMINAL)),
+        "watermark_charts": [figure for _, figure in by_kind["watermark_survival"]],
+        "watermark_table": page_tables.watermark_table(tables["watermark_survival"], stars, say),
+        "comparison_charts": [figure for kind in COMPARISONS for _, figure in by_kind[kind]],
+        "comparison_tables": [*comparison_tables(tables, stars, say), *([quality] if quality.rows else [])],
+        "detectors": _detector_parts(run, tables, by_kind, behind, say),
+        "gallery": gallery_section(run, say),
+        "policy_parts": page_policy.policy_parts(tables, by_kind["policy"], stars, say),
+        "threshold_table": page_tables.threshold_table(tables["thresholds"], say),
+        "coverage_table": page_tables.coverage_table(tables["coverage"], say),
+        "failure_table": page_tables.failure_table(tables["failures"], say),
+        "attack_table": page_tables.attack_table(attacks, say),
+        "method": [
+            say("method_channels", real=real, total=len(attacks), simulated=len(attacks) - real),
+            say("method_intervals", n=MIN_N),
+            say("method_aligned"),
+            say("method_unmeasured"),
+        ],
+    }
 
 
 def write_report(
@@ -174,7 +200,11 @@ def _unfinished(run: Run, say: Say) -> str:
 
 
 def _detector_parts(
-    run: Run, tables: Mapping[str, pd.DataFrame], charts: dict[str, list[tuple[str, Markup]]], say: Say
+    run: Run,
+    tables: Mapping[str, pd.DataFrame],
+    charts: dict[str, list[tuple[str, Figure]]],
+    behind: Behind,
+    say: Say,
 ) -> list[DetectorPart]:
     described = {d["name"]: d for d in run.header.get("detectors", [])}
     parts = []
@@ -188,12 +218,12 @@ def _detector_parts(
             why = " ".join(str(info[key]) for key in ("code", "detail") if info.get(key))
             facts.append(say("unavailable_detector", why=why))
         errors = tables["detector_errors"]
-        shown, more = page_tables.detector_tables(
+        shown = page_tables.detector_tables(
             errors[errors["detector"].eq(name)], tables["thresholds"], name, regime_names(run), run, say
         )
-        choice, stars = main_threshold(tables["thresholds"], name), simulated_attacks(attack_frame(run))
-        edited = edited_table(tables["edited_by_area"], name, choice, stars, say)
-        more += [edited] if edited.rows else []
-        drawings = [svg for kind in ABOUT_ONE for subject, svg in charts[kind] if subject == name]
-        parts.append(DetectorPart(name, facts, drawings, shown, more))
+        choice = main_threshold(tables["thresholds"], name)
+        edited = edited_table(tables["edited_by_area"], name, choice, behind.simulated, say)
+        shown += [edited] if edited.rows else []
+        drawings = [figure for kind in ABOUT_ONE for subject, figure in charts[kind] if subject == name]
+        parts.append(DetectorPart(name, facts, drawings, [*shown, *behind.made(name, say)]))
     return parts

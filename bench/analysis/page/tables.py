@@ -11,18 +11,25 @@ import pandas as pd
 from bench.analysis.frames import MACRO, POOLED, as_rows, attack_frame, carrier, clean_attacks
 from bench.analysis.page.cells import (
     Cell,
+    Column,
     Head,
     Table,
+    asked_cells,
     attack_cells,
+    count_cells,
+    cut,
     make_table,
+    note_cells,
     rate_cells,
-    rate_of_cells,
+    share_cells,
     simulated_attacks,
     text_cells,
+    word_cells,
 )
 from bench.analysis.tables.baseline import no_better_than_headers
 from bench.analysis.tables.thresholds import Choice, at_threshold, main_threshold
 from bench.analysis.tables.watermarks import bundles_to_name
+from bench.analysis.text import note, word
 from bench.analysis.text.wording import Say, label_title, percent, whole
 from bench.records import Run
 
@@ -43,20 +50,24 @@ def label_tables(tables: Mapping[str, pd.DataFrame], say: Say) -> dict[str, Tabl
     stars = simulated_attacks(tables["label_survival"])
     titles = [Cell(label_title(row["label"], row["position"])) for row in rows]
     bundles = text_cells(rows, "bundle") if len({row["bundle"] for row in rows}) > 1 else [Cell("")] * len(rows)
+    carriers = [Cell(word(POOLED, say) if row["mime"] == POOLED else carrier(row["mime"])) for row in rows]
+    # The rates are of fewer files where some cannot carry the label.
+    judged = [row | {"judged": row["n"] - row["not_applicable"] - row["unavailable"]} for row in rows]
     counts = ("altered", "broken", "residue", "absent", "error", "unavailable")
     survival = make_table(
         say("labels_table"),
         [
             (Head(say("col_label"), False), titles),
             (Head(say("col_bundle"), False), bundles),
-            (Head(say("col_carrier"), False), [Cell(carrier(row["mime"])) for row in rows]),
+            (Head(say("col_carrier"), False), carriers),
             (Head(say("col_attack"), False), attack_cells(rows, stars)),
-            (Head(say("col_n")), text_cells(rows, "n")),
-            (Head(say("col_intact")), rate_cells(rows, "survived_rate", "survived")),
-            (Head(say("col_declares")), rate_cells(rows, "declares_rate", "declares")),
+            (Head(say("col_n")), count_cells(rows, "n")),
+            (Head(say("col_intact")), rate_cells(judged, "survived_rate", "survived", "judged")),
+            (Head(say("col_declares")), rate_cells(judged, "declares_rate", "declares")),
             *((Head(say(f"col_{name}")), text_cells(rows, name)) for name in counts),
             (Head(say("col_na")), text_cells(rows, "not_applicable")),
         ],
+        say,
         folded=len(rows) > 60,
     )
     found = [row for row in as_rows(tables["label_false_positives"]) if row["declares"]]
@@ -65,35 +76,41 @@ def label_tables(tables: Mapping[str, pd.DataFrame], say: Say) -> dict[str, Tabl
         [
             (Head(say("col_label"), False), [Cell(label_title(row["label"], row["position"])) for row in found]),
             (Head(say("col_attack"), False), attack_cells(found, stars)),
-            (Head(say("col_n")), text_cells(found, "n")),
+            (Head(say("col_n")), count_cells(found, "n")),
             (Head(say("col_declared")), text_cells(found, "declares")),
             (Head(say("col_rate")), [Cell(percent(row["rate"], row["low"], row["high"])) for row in found]),
         ],
+        say,
     )
-    return {"survival": survival, "false": false}
+    return {"survival": cut(survival, "label_survival", say), "false": cut(false, "label_false_positives", say)}
 
 
 def watermark_table(survival: pd.DataFrame, stars: set[str], say: Say) -> Table:
     """Bits read back and files detected per watermark and attack, with the false detections beside them."""
     rows, named = as_rows(survival), bundles_to_name(survival)
     nominal = whole(float(survival["fpr_nominal"].iloc[0])) if rows else ""
-    return make_table(
+    table = make_table(
         say("marks_table"),
         [
             (Head(say("col_watermark"), False), text_cells(rows, "watermark")),
             (Head(say("col_bundle"), False), [Cell(named[row["watermark"], row["bundle"]]) for row in rows]),
             (Head(say("col_attack"), False), attack_cells(rows, stars)),
-            (Head(say("col_n")), text_cells(rows, "n")),
+            (Head(say("col_n")), count_cells(rows, "n")),
             (Head(say("col_bits")), rate_cells(rows, "bit_accuracy")),
             (Head(say("col_detected")), rate_cells(rows, "detected_rate", "detected")),
-            (Head(say("col_n_unmarked")), text_cells(rows, "n_unmarked")),
+            (Head(say("col_control"), False), text_cells(rows, "control")),
+            (Head(say("col_control_bits")), share_cells(rows, "control_bit_accuracy")),
+            (Head(say("col_control_detected")), share_cells(rows, "control_detected_rate")),
+            (Head(say("col_n_unmarked")), count_cells(rows, "n_unmarked")),
             (Head(say("col_false_detected", nominal=nominal)), rate_cells(rows, "false_detected")),
             (Head(say("col_error")), text_cells(rows, "error")),
             (Head(say("col_unavailable")), text_cells(rows, "unavailable")),
-            (Head(say("col_note"), False), text_cells(rows, "note")),
+            (Head(say("col_note"), False), note_cells(rows, say)),
         ],
+        say,
         folded=len(rows) > 60,
     )
+    return cut(table, "watermark_survival", say)
 
 
 def threshold_text(choice: Choice, say: Say) -> str:
@@ -103,8 +120,8 @@ def threshold_text(choice: Choice, say: Say) -> str:
 
 def detector_tables(
     errors: pd.DataFrame, frozen: pd.DataFrame, name: str, regimes: list[str], run: Run, say: Say
-) -> tuple[list[Table], list[Table]]:
-    """The tables of one detector: those shown at once (one per regime), and those behind a fold.
+) -> list[Table]:
+    """The tables of one detector: those shown at once (one per regime), then those behind a fold.
 
     Args:
         errors: rows of ``detector_errors`` of this detector.
@@ -118,7 +135,7 @@ def detector_tables(
     # Where every threshold was refused, its rows still hold the AUC.
     main = at_threshold(errors, name, choice) if choice.kind else errors[errors["threshold_kind"].eq("refused")]
     main = main.drop_duplicates(["regime", "attack", "source"])
-    how = threshold_text(choice, say) if choice.kind else say("no_threshold", why=choice.note).rstrip(".")
+    how = threshold_text(choice, say) if choice.kind else say("no_threshold", why=note(choice.note, say)).rstrip(".。")
     stars = simulated_attacks(attack_frame(run))
     doubted = no_better_than_headers(run, errors)
     shown, more = [], []
@@ -127,10 +144,9 @@ def detector_tables(
         pooled = as_rows(mine[mine["source"].eq(POOLED)])
         if pooled:
             caption = say("regime_table", regime=regime, threshold=how)
-            caption += "".join(f". {baseline_text(row, say)}" for row in doubted if row["regime"] == regime)
-            shown.append(
-                make_table(caption, [(Head(say("col_attack"), False), attack_cells(pooled, stars)), *_of(pooled, say)])
-            )
+            doubts = [baseline_text(row, say) for row in doubted if row["regime"] == regime]
+            columns = [(Head(say("col_attack"), False), attack_cells(pooled, stars)), *_of(pooled, say)]
+            shown.append(make_table(say("caption_joint").join([caption, *doubts]), columns, say))
             more.append(_by_source(mine, regime, clean_attacks(run), stars, say))
         others = errors[errors["regime"].eq(regime) & errors["source"].eq(POOLED)]
         rest = as_rows(others[~others.index.isin(main.index) & ~others["threshold_kind"].eq("refused")])
@@ -143,9 +159,9 @@ def detector_tables(
                 (Head(say("col_threshold_kind"), False), [Cell(kind) for kind in kinds]),
                 (Head(say("col_attack"), False), attack_cells(rest, stars)),
             ]
-            caption = f"{say('other_thresholds')}: {regime}"
-            more.append(make_table(caption, [*first, *_of(rest, say)], folded=True))
-    return shown, [table for table in more if table.rows]
+            caption = say("other_thresholds", regime=regime)
+            more.append(make_table(caption, [*first, *_of(rest, say)], say, folded=True))
+    return shown + [table for table in more if table.rows]
 
 
 def baseline_text(row: dict[str, Any], say: Say) -> str:
@@ -153,12 +169,12 @@ def baseline_text(row: dict[str, Any], say: Say) -> str:
     return say("baseline_note", header=f"{row['header_auc']:.2f}", auc=f"{row['auc']:.2f}")
 
 
-def _of(rows: list[dict[str, Any]], say: Say) -> list[tuple[Head, list[Cell]]]:
+def _of(rows: list[dict[str, Any]], say: Say) -> list[Column]:
     """The columns that every table of errors has."""
     return [
-        (Head(say("col_fpr")), rate_of_cells(rows, "fpr", "n_human", say)),
-        (Head(say("col_fnr")), rate_of_cells(rows, "fnr", "n_ai", say)),
-        (Head(say("col_flagged")), rate_of_cells(rows, "flagged_edited", "n_edited", say)),
+        (Head(say("col_fpr")), rate_cells(rows, "fpr", n="n_human")),
+        (Head(say("col_fnr")), rate_cells(rows, "fnr", n="n_ai")),
+        (Head(say("col_flagged")), rate_cells(rows, "flagged_edited", n="n_edited")),
         (Head(say("col_auc")), _aucs(rows)),
         (
             Head(say("col_header_auc")),
@@ -167,7 +183,7 @@ def _of(rows: list[dict[str, Any]], say: Say) -> list[tuple[Head, list[Cell]]]:
         (Head(say("col_abstain")), text_cells(rows, "abstain")),
         (Head(say("col_error")), text_cells(rows, "error")),
         (Head(say("col_unavailable")), text_cells(rows, "unavailable")),
-        (Head(say("col_note"), False), text_cells(rows, "note")),
+        (Head(say("col_note"), False), note_cells(rows, say)),
     ]
 
 
@@ -181,25 +197,25 @@ def _by_source(mine: pd.DataFrame, regime: str, clean: list[str], stars: set[str
         (Head(say("col_source"), False), text_cells(rows, "source")),
         (Head(say("col_attack"), False), attack_cells(rows, stars)),
     ]
-    return make_table(f"{say('by_source')}: {regime}", [*first, *_of(rows, say)], folded=True)
+    return make_table(say("by_source", regime=regime), [*first, *_of(rows, say)], say, folded=True)
 
 
 def threshold_table(frozen: pd.DataFrame, say: Say) -> Table:
     """Every threshold with the calibration files behind it."""
     rows = as_rows(frozen)
-    alphas = [Cell("" if np.isnan(row["alpha"]) else f"{100 * row['alpha']:g} %") for row in rows]
     return make_table(
-        say("thresholds"),
+        say("thresholds_table"),
         [
             (Head(say("col_detector"), False), text_cells(rows, "detector")),
             (Head(say("col_regime"), False), text_cells(rows, "regime")),
-            (Head(say("col_threshold_kind"), False), text_cells(rows, "threshold_kind")),
-            (Head(say("col_alpha")), alphas),
+            (Head(say("col_threshold_kind"), False), word_cells(rows, "threshold_kind", say)),
+            (Head(say("col_alpha")), asked_cells(rows)),
             (Head(say("col_threshold")), text_cells(rows, "threshold")),
-            (Head(say("col_n_calibration")), text_cells(rows, "n_calibration")),
-            (Head(say("col_calibration")), [Cell(c.text) for c in rate_cells(rows, "calibration_fpr", "calibration")]),
-            (Head(say("col_note"), False), text_cells(rows, "note")),
+            (Head(say("col_n_calibration")), count_cells(rows, "n_calibration")),
+            (Head(say("col_calibration")), rate_cells(rows, "calibration_fpr", "calibration")),
+            (Head(say("col_note"), False), note_cells(rows, say)),
         ],
+        say,
     )
 
 
@@ -211,13 +227,14 @@ def coverage_table(coverage: pd.DataFrame, say: Say) -> Table:
     rows = as_rows(summed)
     heads = {"unavailable": "col_unavailable", "not_applicable": "col_na"}
     return make_table(
-        say("coverage"),
+        say("coverage_table"),
         [
-            (Head(say("col_kind"), False), text_cells(rows, "kind")),
-            (Head(say("col_subject"), False), text_cells(rows, "subject")),
+            (Head(say("col_kind"), False), word_cells(rows, "kind", say)),
+            (Head(say("col_subject"), False), word_cells(rows, "subject", say)),
             (Head(say("col_regime"), False), text_cells(rows, "regime")),
             *((Head(say(heads.get(name, f"col_{name}"))), text_cells(rows, name)) for name in [*counts, "missing"]),
         ],
+        say,
     )
 
 
@@ -233,24 +250,22 @@ def failure_table(failures: pd.DataFrame, say: Say) -> Table:
         caption = say("failures_more", shown=MAX_FAILURES, total=len(grouped))
     rows = as_rows(grouped[:MAX_FAILURES])
     columns = [(Head(say(f"col_{name}"), False), text_cells(rows, name)) for name in (*keys, "detail", "sample")]
-    return make_table(caption, [*columns, (Head(say("col_count")), text_cells(rows, "count"))])
+    return make_table(caption, [*columns, (Head(say("col_count")), text_cells(rows, "count"))], say)
 
 
 def attack_table(attacks: pd.DataFrame, say: Say) -> Table:
     """Every attack with its channel: real, with the tool, or simulated, and of what."""
     rows = as_rows(attacks)
-    channels = [row["channel"].partition(":") for row in rows]
+    channels = [dict(zip(("how", "", "what"), row["channel"].partition(":"), strict=True)) for row in rows]
     return make_table(
         say("attacks_table"),
         [
             (Head(say("col_attack"), False), text_cells(rows, "attack")),
-            (
-                Head(say("col_how"), False),
-                [Cell(say(kind) if kind in ("real", "simulated") else kind) for kind, _, _ in channels],
-            ),
-            (Head(say("col_channel"), False), [Cell(what) for _, _, what in channels]),
+            (Head(say("col_how"), False), word_cells(channels, "how", say)),
+            (Head(say("col_channel"), False), text_cells(channels, "what")),
             (Head(say("col_family"), False), text_cells(rows, "attack_family")),
             (Head(say("col_severity")), text_cells(rows, "severity")),
             (Head(say("col_axis"), False), text_cells(rows, "axis")),
         ],
+        say,
     )

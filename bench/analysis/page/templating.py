@@ -10,6 +10,12 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
+from bench.analysis.text import LANGUAGES
+
+#: One style and one script, in this order.
+STYLES = ("report.css", "gallery.css")
+SCRIPTS = ("language.js", "tables.js")
+
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -27,10 +33,16 @@ def environment() -> jinja2.Environment:
 
 def assets() -> dict[str, str]:
     """The inline style and script of every page, each with its hash for the Content-Security-Policy."""
-    css = "\n".join((TEMPLATES / name).read_text("utf-8").strip() for name in ("report.css", "gallery.css"))
-    script = (TEMPLATES / "report.js").read_text("utf-8").strip()
+    css, script = (
+        "\n".join((TEMPLATES / name).read_text("utf-8").strip() for name in names) for names in (STYLES, SCRIPTS)
+    )
     # Our own files: safe to stand in the page as they are.
     return {"css": Markup(css), "script": Markup(script), "css_hash": _hash(css), "script_hash": _hash(script)}
+
+
+def words() -> dict[str, dict[str, str]]:
+    """What the script itself says, by language."""
+    return {language: {key: said[f"js_{key}"] for key in ("filter", "shown")} for language, said in LANGUAGES.items()}
 
 
 def _hash(text: str) -> str:

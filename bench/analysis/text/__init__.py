@@ -2,296 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+import re
 
-from bench.analysis.text.charts import CHARTS_EN
-from bench.analysis.text.gallery import GALLERY_EN
+from bench.analysis.text import chinese, chinese_tables, english, english_tables
+from bench.analysis.text.charts import CHARTS_EN, CHARTS_ZH
+from bench.analysis.text.gallery import GALLERY_EN, GALLERY_ZH
+from bench.analysis.text.wording import Say
 
-EN = CHARTS_EN | {
-    # page
-    "title": "washtest: {suite} on {dataset}",
-    "tagline": "Does the label survive the wash?",
-    "skip": "Skip to the summary",
-    "contents": "Contents",
-    "unfinished": "This run is unfinished: {done} of {planned} planned views are measured. Numbers will change.",
-    "star": "* simulated channel: see Method and evidence.",
-    "nav_summary": "Summary",
-    "nav_labels": "Labels",
-    "nav_watermarks": "Watermarks",
-    "nav_detectors": "Detectors",
-    "nav_policy": "Platform",
-    "nav_thresholds": "Thresholds",
-    "nav_coverage": "Coverage and failures",
-    "nav_method": "Method and evidence",
-    "fact_samples": "test files",
-    "fact_attacks": "attacks",
-    "fact_labels": "labels",
-    "fact_watermarks": "watermarks",
-    "fact_detectors": "detectors",
-    "fact_views": "views measured",
-    "meta_suite": "Suite",
-    "meta_dataset": "Data set",
-    "meta_samples": "Samples",
-    "meta_seed": "Seed",
-    "meta_version": "washtest",
-    "meta_commit": "Commit",
-    "meta_dirty": "with uncommitted changes",
-    "meta_started": "Started",
-    "meta_finished": "Finished",
-    "meta_command": "Command",
-    "meta_versions": "Versions",
-    "meta_machine": "Machine",
-    "not_finished": "not finished",
-    "truth_human": "human",
-    "truth_ai": "AI",
-    "truth_ai_edited": "AI-edited",
-    # summary
-    "summary": "Summary",
-    "summary_lead": "In plain words, most important first. Square brackets hold 95 % intervals.",
-    "summary_none": "The records hold nothing to judge yet.",
-    "kind_warning": "Caution",
-    "kind_label": "Label",
-    "kind_watermark": "Watermark",
-    "kind_detector": "Detector",
-    "kind_policy": "Platform",
-    "kind_gap": "Gap",
-    "bias": "{detector} may be reading file formats, not pictures ({regime}): a baseline that sees no pixels reaches "
-    "AUC {header}, {detector} {auc} on {n_human} human and {n_ai} AI files, unattacked.",
-    "guessing": "{detector} is no better than the baseline that sees no pixels ({regime}): AUC {auc} against {header} "
-    "on {n_human} human and {n_ai} AI files, unattacked.",
-    "no_baseline": "The run has no header baseline, so nothing says how far file formats alone would get: add "
-    "--detector header.",
-    "holds_best": "Of {ranked} detectors, {best} misses fewest AI files ({regime}), on average over attack families "
-    "and at frozen thresholds, and no other may rank first; next is {second}. {n} families of AI files.",
-    "hold_alike": "Which of {ranked} detectors misses fewest AI files the data cannot tell ({regime}). Any of these "
-    "may: {names} of AI files missed, on average over attack families and at frozen thresholds. {n} families of AI "
-    "files.",
-    "also_flags": "Human files flagged under the same attacks: {names}.",
-    "subgroup_gap": "{detector} wrongly flags human files of one {kind} more often than of another ({regime}), "
-    "untouched: {gap} points between {between}, of {n_human} human files.",
-    "gap_source": "source",
-    "gap_group": "subgroup",
-    "drift": "The threshold of {detector} does not hold on untouched test files ({regime}): set for at most {alpha} % "
-    "false positives on {n_calibration} calibration files, it flags {fpr} of {n_human}.",
-    "clean_loss": "{label} does not read back from every untouched file: {k} of {n} intact, {rate}.",
-    "false_declaration": "{label} is found on human files that were given none: {k} of {n} after {attack}, {rate}.",
-    "no_false_declaration": "No reader found a label on human files that were given none: 0 of {n} after each attack, "
-    "at most {high} %.",
-    "wiped": "{k} of {total} attacks leave no label intact in any file.",
-    "wiped_none": "Each of the {total} attacks leaves at least one label intact in some files.",
-    "best": "{label} survives best: intact in {mean} % of files, averaged over {total} attacks; "
-    "after {attack}, its best, {rate} of {n}.",
-    "worst": "{label} survives worst: intact in {mean} % of files, averaged over {total} attacks; "
-    "after {attack}, its worst, {rate} of {n}.",
-    "only": "{label} is intact in {mean} % of files, averaged over {total} attacks: at best after {attack}, {rate} "
-    "of {n}; at worst after {attack_worst}, {rate_worst} of {n_worst}.",
-    "tie": "The {count} labels survive equally: intact in {mean} % of files, averaged over {total} attacks; at best "
-    "after {attack}, {rate} of {n}.",
-    "carrier": "After {attack}, {label} depends on the carrier: intact in {rate} of {n} {carrier} files, in "
-    "{rate_worst} of {n_worst} {carrier_worst} files.",
-    "gone": "{label} is intact after none of the {total} attacks: 0 of {n} files each, at most {high} %.",
-    "altered": "After {attack}, {label} is intact in {survived} but still declares AI in {declares} of {n} files.",
-    "marks_clean": "{watermark}: {bits} of the bits read back from untouched marked files, {detected} of {n} are "
-    "detected.",
-    "marks_chance": "{k} of {total} attacks bring the bits to chance, 50 %, or below: {attacks}.",
-    "marks_no_chance": "None of the {total} attacks brings the bits to chance, 50 %.",
-    "marks_worst": "Of the others {attack} costs most: {bits} of the bits, {detected} of {n} detected.",
-    "marks_worst_of_all": "At worst, after {attack}, {bits} of the bits read back, {detected} of {n} are detected.",
-    "marks_dead": "{watermark} does not read back from untouched marked files: {bits} of the bits of {n} files, where "
-    "chance gives 50 %.",
-    "marks_few": "{watermark}: too few marked test files for a rate ({n}).",
-    "marks_false": "{watermark} is detected in human files that carry no mark more often than the {nominal} % that its "
-    "p-value promises, after {k} of {total} attacks; most often after {attack}, in {rate} of {n}.",
-    "marks_true": "No watermark is detected in unmarked human files more often than the {nominal} % promised, beyond "
-    "chance; the data allow most for {watermark} after {attack}, {rate} of {n}.",
-    "and_more": "{names} and {more} more",
-    "clean_errors": "{detector} ({regime}, {threshold}): on untouched files it misses {fnr} of {n_ai} AI files and "
-    "flags {fpr} of {n_human} human ones.",
-    "worst_misses": "At worst it misses {rate} of {n}, after {attack}.",
-    "worst_flags": "At worst it flags {rate} of {n} human files, after {attack}.",
-    "policy_forged": "Forged labels pass: after {k} of {total} attacks a platform that believes labels shows human "
-    "files as confirmed AI; most often after {attack}, {rate} of {n}.",
-    "policy_labels": "By labels alone, a platform that follows the 2025 Labelling Measures gives no notice to "
-    "{clean} of {n} untouched AI files, and at worst, after {attack}, to {worst} of {n_worst}, if {declared} % of "
-    "authors declare, as assumed.",
-    "policy_fallback": "With {detector} as fallback ({threshold}) it gives none to {clean} of {n} untouched AI "
-    "files, and at worst, after {attack}, to {worst} of {n_worst}.",
-    "policy_best": "With {detector} as fallback ({threshold}), which errs least averaged over attacks and both "
-    "classes, it gives none to {clean} of {n} untouched AI files, and at worst, after {attack}, to {worst} of "
-    "{n_worst}.",
-    "policy_flags": "It puts a notice on {rate} of {n} human files at worst, after {attack}.",
-    "at_alpha": "threshold frozen at {alpha} % FPR",
-    "at_default": "the vendor's threshold",
-    "refused": "No threshold at {alpha} % FPR for {detectors}: it takes {needed} human calibration scores, there are "
-    "{n}.",
-    "all_detectors": "any detector",
-    "too_few": "{detector}: too few test files for a rate ({n_human} human, {n_ai} AI).",
-    "missing_cells": "{missing} of {planned} planned views, readings and scores are not in the records.",
-    "failed_cells": "{k} views, readings and scores failed; each has its code under Coverage and failures.",
-    "unavailable_cells": "{subject} could not run on this machine in {k} of {n} cases, which do not count against it.",
-    # labels
-    "labels": "What is left of the labels",
-    "labels_lead": "A label is written into every AI and AI-edited file whose format carries it, then the file is "
-    "attacked and read again. A bundle is what was written into one file together. Intact: every mandatory field "
-    "equals what was written. Still declares: intact, or altered in a field. Rates leave out formats that cannot carry "
-    "the label and readers missing on this machine; errors count against the label. Native regime, test split.",
-    "labels_table": "Every label, carrier and attack",
-    "labels_none": "No label was written into any test file of this run.",
-    "false_table": "Labels read on human files that were given none",
-    "false_none": "No reader declared any of the human files: 0 declarations in {n} readings.",
-    # watermarks
-    "marks": "What is left of the watermarks",
-    "marks_lead": "A watermark carries a random message, another one in every file, and is read back after the attack. "
-    "Bits: the mean share of the message that reads back, with Student's t interval over files; a file without a mark "
-    "gives 50 % by chance, less means that an attack inverts bits. Detected: so many bits agree that a fair coin would "
-    "do it in {nominal} % of files. But decoded bits are no fair coins: many decoders give nearly the same bits for "
-    "every file, and an attack may push them all one way. So false detections are measured, on human files that carry "
-    "no mark, after the same attack; where they lie above {nominal} %, read the detections beside them with as much "
-    "doubt. A reading that failed detects nothing. Native regime, test split.",
-    "marks_table": "Every watermark and attack",
-    # detectors
-    "detectors": "How detectors err",
-    "detectors_lead": "Thresholds are frozen on clean human files of the calibration split and never set again per "
-    "attack. False positives are flagged human files, misses are AI files not flagged; a file without a score is not "
-    "flagged. Beside each detector stands the AUC of the header baseline, which sees format, size and JPEG quality but "
-    "no pixels: a detector that is no better may have learnt the same. Native: files as they came. Canonical: every "
-    "file through the same decoder, size policy and encoder first.",
-    "detectors_none": "No detector scored any test file of this run.",
-    "reads_pixels": "reads pixels",
-    "reads_file": "reads the file, not its pixels",
-    "reads_both": "reads the file and its pixels",
-    "version": "version {version}",
-    "trained": "fitted on {n_human} human and {n_ai} AI files ({regime})",
-    "unavailable_detector": "unavailable on this machine: {why}",
-    "regime_table": "{regime}: {threshold}",
-    "other_thresholds": "Other thresholds",
-    "by_source": "By source, untouched and after the attack with most misses",
-    "no_threshold": "No threshold: {why}.",
-    "baseline_note": "Caution: a baseline that sees no pixels reaches AUC {header} on untouched files, this detector "
-    "{auc}",
-    "edited_table": "AI-edited files by edited area, % of the picture",
-    "area_all": "all",
-    # policy
-    "policy": "What a platform would show",
-    "policy_lead": "The 2025 Labelling Measures (article 6) have a platform look at a post in this order. Confirmed: "
-    "its metadata holds a label that declares AI and is not broken. Declared: no such label, but the author declares "
-    "it, as an assumed share of the authors of AI files does and no author of human ones. Suspected: neither, but "
-    "the fallback detector flags it at its frozen threshold, or traces of a label are left. Everything else gets no "
-    "notice: unlabelled, or unknown where evidence failed. Forged counts human files confirmed by a label that "
-    "somebody put there. Native regime, test split; washtest policy turns these rates into posts a day.",
-    "policy_with": "With {detector} as fallback: {threshold}",
-    "policy_alone": "By labels alone",
-    "policy_table": "Every attack, shares with their intervals",
-    "verdict_confirmed": "confirmed",
-    "verdict_declared": "declared",
-    "verdict_suspected": "suspected",
-    "verdict_silent": "no notice",
-    # thresholds
-    "thresholds": "Thresholds",
-    "thresholds_lead": "Flagged means score > threshold. The smallest threshold is taken whose false-positive rate on "
-    "the calibration files is at most the one asked for; scores that tie with it are never flagged.",
-    # coverage
-    "coverage": "Coverage and failures",
-    "coverage_lead": "Test split. Planned minus all others is what is not in the records. A reader that is not "
-    "available on this machine is no failure.",
-    "failures_table": "Failures",
-    "failures_none": "Nothing failed.",
-    "failures_more": "The {shown} largest of {total} groups; tables/failures.csv has the rest.",
-    # method
-    "method": "Method and evidence",
-    "attacks_table": "Attacks: what is real and what simulated",
-    "real": "real",
-    "simulated": "simulated",
-    "method_intervals": "Intervals are 95 %: Clopper-Pearson where events or non-events are fewer than five, Wilson "
-    "elsewhere; for AUC DeLong on the logit scale, Newcombe where its variance vanishes. Cells with fewer than {n} "
-    "files show no rate.",
-    "method_channels": "{real} of {total} attacks went through the tool they name, {simulated} are simulations of it.",
-    "method_unmeasured": "Not measured here: the platforms' own upload paths, devices and applications other than "
-    "those named above, and generators and cameras other than the data set's. A simulated channel says what its "
-    "simulation does to a file, and no more.",
-    "method_aligned": "A rate holds for these files. Files of one source resemble each other, so a pooled rate is as "
-    "broad as its sources; the macro mean in tables/detector_errors.csv counts each source once.",
-    "warnings": "Warnings of the run",
-    # table heads
-    "col_label": "label",
-    "col_bundle": "bundle",
-    "col_watermark": "watermark",
-    "col_bits": "bits read back",
-    "col_detected": "detected",
-    "col_n_unmarked": "n unmarked",
-    "col_false_detected": "false, {nominal} % promised",
-    "col_carrier": "carrier",
-    "col_attack": "attack",
-    "col_n": "n",
-    "col_intact": "intact",
-    "col_declares": "still declares",
-    "col_altered": "altered",
-    "col_broken": "broken",
-    "col_residue": "residue",
-    "col_absent": "absent",
-    "col_error": "error",
-    "col_unavailable": "unavail.",
-    "col_na": "n/a",
-    "col_declared": "declared",
-    "col_rate": "rate",
-    "col_fpr": "false positives",
-    "col_fnr": "misses",
-    "col_flagged": "edited flagged",
-    "col_area": "edited area",
-    "col_ai_flagged": "fully AI flagged",
-    "col_n_of": "n {truth}",
-    "col_verdict": "{truth} {verdict}",
-    "col_forged": "forged",
-    "col_unknown": "AI unknown",
-    "col_auc": "AUC",
-    "col_header_auc": "header AUC",
-    "col_abstain": "abstained",
-    "rate_of": "{rate} of {n}",
-    "only_n": "n {n}",
-    "col_note": "note",
-    "col_source": "source",
-    "col_threshold_kind": "kind",
-    "col_detector": "detector",
-    "col_regime": "regime",
-    "col_alpha": "FPR asked",
-    "col_threshold": "threshold",
-    "col_calibration": "FPR on calibration",
-    "col_n_calibration": "n",
-    "col_kind": "kind",
-    "col_subject": "subject",
-    "col_planned": "planned",
-    "col_done": "done",
-    "col_missing": "missing",
-    "col_reader": "reader",
-    "col_code": "code",
-    "col_detail": "detail",
-    "col_count": "count",
-    "col_sample": "sample",
-    "col_family": "family",
-    "col_severity": "severity",
-    "col_axis": "severity measures",
-    "col_channel": "channel",
-    "col_how": "how",
-    # for the script
-    "js_filter": "Filter rows",
-    "js_shown": "{0} of {1} rows",
-    "js_sort": "Sort by {0}",
-    "scroll_table": "table, scrolls sideways",
-    "footer": "Made by washtest {version} from the records of this run. The same records give the same page.",
-}
+EN = english.PROSE | english_tables.TABLES | CHARTS_EN | GALLERY_EN
+ZH = chinese.PROSE | chinese_tables.TABLES | CHARTS_ZH | GALLERY_ZH
 
-EN |= GALLERY_EN
+#: The report's languages, the first being what a page shows whose script does not run.
+LANGUAGES = {"en": EN, "zh": ZH}
 
-LANGUAGES = {"en": EN}
+#: What stands between a number and its percent sign: a line must not break there, and Chinese writes none.
+_PERCENT = {"en": "\u00a0%", "zh": "%"}
 
 
-def speaker(language: str = "en") -> Callable[..., str]:
+def speaker(language: str = "en") -> Say:
     """The function that says a key in this language: ``say("wiped", k=3, total=9)``."""
-    words = LANGUAGES[language]
+    words, percent = LANGUAGES[language], _PERCENT[language]
 
     def say(key: str, **values: object) -> str:
         text = words[key].format(**values) if values else words[key]
-        # A line must not break between a number and its percent sign.
-        return text.replace(" %", "\u00a0%")
+        return text.replace(" %", percent)
 
     return say
+
+
+def word(value: str, say: Say) -> str:
+    """A fixed word that a table has in a cell, such as ``refused``; what is none of them stays as it is."""
+    return say(f"word_{value}") if f"word_{value}" in EN else value
+
+
+def note(text: str, say: Say) -> str:
+    """The note of a table's row, found by its English words; what nobody put into words, ``n < 10``, stays."""
+    return say("note_joint").join(_one_note(part, say) or part for part in text.split("; "))
+
+
+def _one_note(text: str, say: Say) -> str | None:
+    for key, pattern in _notes():
+        if found := pattern.fullmatch(text):
+            values = found.groupdict()
+            if inner := values.get("note"):
+                # What is said about may be one sentence with a comma, or several counts.
+                parts = (_one_note(part, say) or part for part in inner.split(", "))
+                values["note"] = _one_note(inner, say) or say("list_joint").join(parts)
+            return say(key, **values)
+    return None
+
+
+@functools.cache
+def _notes() -> list[tuple[str, re.Pattern[str]]]:
+    """Each kind of note with the pattern that its English words make, and that finds what was filled in."""
+    found = []
+    for key, text in EN.items():
+        if key.startswith("note_") and key != "note_joint":
+            parts = re.split(r"\{(\w+)\}", text)
+            filled = [f"(?P<{part}>.+?)" if i % 2 else re.escape(part) for i, part in enumerate(parts)]
+            found.append((key, re.compile("".join(filled))))
+    return found
