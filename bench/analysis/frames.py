@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -48,9 +48,12 @@ def per_run(make: Callable[[Run], T]) -> Callable[[Run], T]:
 
 def as_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a small frame as plain dictionaries."""
-    return cast("list[dict[str, Any]]", frame.to_dict("records"))
+    # ``to_dict`` says the same several times slower: it goes through arrays of mixed rows.
+    columns = [frame[name].tolist() for name in frame.columns]
+    return [dict(zip(frame.columns, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
+@per_run
 def attack_frame(run: Run) -> pd.DataFrame:
     """The attacks of a run in the order of its header: ``attack, attack_family, severity, channel, axis``."""
     rows = [

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from tests.benchmarks.figures import Figure, Figures, append, machine
 
 
@@ -30,9 +31,7 @@ MACHINE = pytest.StashKey[dict]()
 
 
 @pytest.fixture
-def figure(
-    pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Figure]:
+def figure(pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]) -> Callable[..., Figure]:
     """Notes a figure and prints it: ``figure("harness / bare kernels", 1.03, "<= 1.05", "CPU")``."""
 
     def note(name: str, value: float, target: str = "", remark: str = "") -> Figure:

@@ -9,10 +9,12 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
 import pytest
+
 from tests.benchmarks.figures import ROOT, in_turns, ratio
 
 pytestmark = pytest.mark.bench
@@ -22,22 +24,12 @@ WASHTEST = [sys.executable, "-m", "bench"]
 USUAL = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
-def start(command: list[str], **options: object) -> None:
-    subprocess.run(command, check=True, capture_output=True, cwd=ROOT, env=USUAL, **options)
-
-
-def used(command: list[str]) -> tuple[float, float, float]:
-    """Wall seconds, CPU seconds and peak MiB of a command with all its workers (the peak of the largest of them)."""
-    begun = time.perf_counter()
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=USUAL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, command
-    return time.perf_counter() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+def start(command: list[str]) -> None:
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT, env=USUAL)
 
 
 def test_harness_adds_little_to_the_bare_kernels(figure, tmp_path: Path) -> None:
-    """``run_plan`` in this process against the sum of what it must call: decode, label, attack, quality, read, score."""
+    """``run_plan`` in this process against what it must call: decode, label, attack, quality, read, score."""
     import cv2
 
     from bench.harness.engines.local import LocalEngine
@@ -54,15 +46,16 @@ def test_harness_adds_little_to_the_bare_kernels(figure, tmp_path: Path) -> None
     cv2.setNumThreads(1)
     suite = load_suite("quick")
     plan = make_plan(suite, load_dataset(find_dataset("mini")))
+    plan = replace(plan, tasks=tuple(task for task in plan.tasks if task.sample.split == "test")[::3])
     silent = Progress(lambda t: None, lambda n, d: None, lambda v, e: None, lambda: None)
-    ready, shutil_target = tmp_path / "fitted", tmp_path / "run"
+    ready, target = tmp_path / "fitted", tmp_path / "run"
     # Fitted models are kept with the run: both sides start from them.
     fitted = fit_all(plan, ready, LocalEngine(0), lambda text: None)
 
     def harness() -> None:
-        shutil.rmtree(shutil_target, ignore_errors=True)
-        shutil.copytree(ready, shutil_target)
-        run_plan(plan, shutil_target, LocalEngine(0), silent, "bench")
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(ready, target)
+        run_plan(plan, target, LocalEngine(0), silent, "bench")
 
     def bare() -> None:
         for task in plan.tasks:
@@ -93,53 +86,72 @@ def test_harness_adds_little_to_the_bare_kernels(figure, tmp_path: Path) -> None
     figure("serial harness / bare kernels, CPU", ratio(spent, "harness", "bare"), "<= 1.05")
 
 
-def test_two_workers_against_one(figure, tmp_path: Path) -> None:
-    """The whole command, start-up and report included, on 60 pictures and more; then the measuring alone."""
-    data = _many(tmp_path / "data", 96)
-    whole: dict[int, list[tuple[float, float, float]]] = {1: [], 2: []}
-    alone: dict[int, list[float]] = {1: [], 2: []}
-    for number in range(3):
-        for jobs in (1, 2):
-            out = tmp_path / f"{number}-{jobs}"
-            options = ["--dataset", str(data), "--out", str(out), "--jobs", str(jobs), "-q", "--no-report"]
-            whole[jobs].append(used([*WASHTEST, "run", "quick", *options]))
-            alone[jobs].append(_measuring(tmp_path / f"alone-{number}-{jobs}", data, jobs))
-            shutil.rmtree(out)
-    walls, processors = ([b[i] / a[i] for a, b in zip(whole[1], whole[2], strict=True)] for i in (0, 1))
-    inner = median(b / a for a, b in zip(alone[1], alone[2], strict=True))
-    figure("two workers / one, wall of measuring", inner, "<= 0.6")
-    figure("two workers / one, wall with start-up", median(walls), "<= 0.65")
-    figure("two workers / one, CPU", median(processors), "<= 1.08")
+#: Runs a suite without judging it, then once more where nothing is left to do: arguments are the data set, the folder,
+#: the number of workers and how much of the suite. Prints wall seconds of both, and the number of records.
+MEASURE = """
+import sys, time
+from pathlib import Path
+from bench.harness.engines.local import LocalEngine, pin_threads
+pin_threads()
+import cv2, numpy, pyarrow.parquet as parquet
+from bench.harness.plan import adjusted, load_suite, make_plan
+from bench.harness.run import Progress, run_plan
+from bench.harness.samples import load_dataset
+
+silent = Progress(lambda t: None, lambda n, d: None, lambda v, e: None, lambda: None)
+data, out, jobs = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+few = {"attacks": ["Jpeg(quality=75)"], "detectors": ["declared", "header", "spectrum"]}
+times = []
+for _ in range(2):
+    start = time.perf_counter()
+    plan = make_plan(adjusted(load_suite("quick"), **(few if sys.argv[4] == "few" else {})), load_dataset(data))
+    run_plan(plan, out, LocalEngine(jobs), silent, "bench")
+    times.append(time.perf_counter() - start)
+shards = (out / "records").rglob("*.parquet")
+print(*times, sum(parquet.read_metadata(path).num_rows for path in shards))
+"""
 
 
-def _measuring(out: Path, data: Path, jobs: int) -> float:
-    """Wall seconds of fitting and measuring, without the start-up that one process does anyway."""
-    code = (
-        "import sys, time; from pathlib import Path\n"
-        "from bench.harness.engines.local import LocalEngine, pin_threads; pin_threads()\n"
-        "from bench.harness.plan import load_suite, make_plan\n"
-        "from bench.harness.run import Progress, run_plan\n"
-        "from bench.harness.samples import load_dataset\n"
-        "import numpy, cv2, pyarrow.parquet\n"
-        "plan = make_plan(load_suite('quick'), load_dataset(Path(sys.argv[3])))\n"
-        "silent = Progress(lambda t: None, lambda n, d: None, lambda v, e: None, lambda: None)\n"
-        "start = time.perf_counter()\n"
-        "run_plan(plan, Path(sys.argv[1]), LocalEngine(int(sys.argv[2])), silent, 'bench')\n"
-        "print(time.perf_counter() - start)\n"
-    )
-    command = [sys.executable, "-c", code, str(out), str(jobs), str(data)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT, env=USUAL)
-    return float(done.stdout)
+@dataclass(frozen=True)
+class Measured:
+    """What a run of ``MEASURE`` took: seconds, MiB (of the largest process), and how many records it left."""
+
+    wall: float
+    processor: float
+    inner: float
+    again: float
+    records: float
+    peak: float
+
+
+def measured(data: Path, out: Path, jobs: int, suite: str = "whole") -> Measured:
+    begun = time.perf_counter()
+    command = [sys.executable, "-c", MEASURE, str(data), str(out), str(jobs), suite]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=USUAL) as process:
+        assert process.stdout
+        said = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    wall = time.perf_counter() - begun
+    return Measured(wall, usage.ru_utime + usage.ru_stime, *map(float, said.split()), usage.ru_maxrss / 1024)
+
+
+def test_two_workers_against_one_and_resuming(figure, tmp_path: Path) -> None:
+    """The whole process, start-up included, on more than 60 pictures; its measuring alone; and once more, finished."""
+    data = _many(tmp_path / "data", 60)
+    pairs = [[measured(data, tmp_path / f"{number}-{jobs}", jobs) for jobs in (1, 2)] for number in range(2)]
+    figure("two workers / one, wall of measuring", median(two.inner / one.inner for one, two in pairs), "<= 0.6")
+    figure("two workers / one, wall with start-up", median(two.wall / one.wall for one, two in pairs), "<= 0.65")
+    figure("two workers / one, CPU", median(two.processor / one.processor for one, two in pairs), "<= 1.08")
+    again = median(one.again / one.records * 1e5 for pair in pairs for one in pair)
+    figure("resuming a finished run, s per 1e5 records", again, "<= 0.5", f"from {pairs[0][0].records:,.0f} records")
 
 
 def test_memory_does_not_grow_with_the_number_of_samples(figure, tmp_path: Path) -> None:
-    peaks = {}
-    for n in (200, 2000):
-        data = _many(tmp_path / f"data{n}", n)
-        options = ["--dataset", str(data), "--out", str(tmp_path / f"run{n}"), "-q", "--no-report"]
-        peaks[n] = used([*WASHTEST, "run", "quick", *options])[2]
-    said = f"{peaks[200]:.0f} and {peaks[2000]:.0f} MiB"
-    figure("peak memory at 2,000 samples / at 200", peaks[2000] / peaks[200], "<= 1.1", said)
+    peaks = [measured(_many(tmp_path / f"data{n}", n), tmp_path / f"{n}", 1, "few").peak for n in (200, 2000)]
+    said = f"{peaks[0]:.0f} and {peaks[1]:.0f} MiB"
+    figure("peak memory at 2,000 samples / at 200", peaks[1] / peaks[0], "<= 1.1", said)
 
 
 def _many(folder: Path, n: int) -> Path:

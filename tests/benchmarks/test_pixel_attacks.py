@@ -16,7 +16,6 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
-from tests.benchmarks.figures import in_turns
 
 from attacks.colour import Brightness, Contrast
 from attacks.geometry import CropArea, Flip, Resize
@@ -24,6 +23,7 @@ from attacks.recompress import Jpeg
 from attacks.tone import Blur, Noise
 from attacks.warp import Rotate
 from bench.media import Media
+from tests.benchmarks.figures import in_turns
 
 pytestmark = [pytest.mark.bench, pytest.mark.filterwarnings("ignore")]
 

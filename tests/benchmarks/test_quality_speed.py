@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import skimage.data
 from skimage.metrics import structural_similarity
-from tests.benchmarks.figures import in_turns, ratio
 
 from attacks.recompress import Jpeg
 from attacks.tone import Blur, Noise
 from bench.harness.quality import ssim
 from bench.media import Media
+from tests.benchmarks.figures import in_turns, ratio
 
 pytestmark = pytest.mark.bench
 
