@@ -24,6 +24,16 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("numpy", "opencv-python-headless", "pillow", "pandas", "pyarrow", "matplotlib", "scikit-image")
 
 
+#: Code that binds ``peak`` to the most memory, in MiB, that its process or a worker of it held (Linux). The count that
+#: a parent gets of its child would not do: it starts at what the parent itself held when it started the child.
+PEAK = """
+import resource
+from pathlib import Path
+held = [line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+peak = max(int(held[0]), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024
+"""
+
+
 @dataclass(frozen=True)
 class Figure:
     """One measured number.

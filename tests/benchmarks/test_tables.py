@@ -16,6 +16,7 @@ import pytest
 
 from bench import records
 from bench.harness.store import JOINED_VIEWS
+from tests.benchmarks.figures import PEAK
 
 pytestmark = pytest.mark.bench
 
@@ -38,12 +39,12 @@ REPORT = (
 )
 KINDS = {"string": pa.string(), "float64": pa.float64(), "int64": pa.int64(), "int32": pa.int32(), "bool": pa.bool_()}
 JUDGE = (
-    "import resource, sys, time; from pathlib import Path\n"
+    "import sys, time; from pathlib import Path\n"
     "import bench.analysis.tables as tables, pandas, pyarrow.dataset; from bench.records import load\n"
     "wall, cpu = time.perf_counter(), time.process_time()\n"
     "run = load(Path(sys.argv[1])); loaded = time.process_time() - cpu; made = tables.make(run)\n"
-    "print(len(run.scores), time.perf_counter() - wall, time.process_time() - cpu, loaded,\n"
-    "      resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)\n"
+    "found = len(run.scores), time.perf_counter() - wall, time.process_time() - cpu, loaded\n"
+    f"{PEAK}print(*found, peak / 1024)\n"
 )
 
 
