@@ -27,8 +27,8 @@ def page(history: list[dict[str, Any]]) -> str:
         "# Benchmarks",
         "",
         f"Measured {last['date'][:10]} at commit `{last['commit']}` by `make bench`; this page by `make",
-        "benchmarks-page`. Every figure compares two things measured in turns in one run (medians), so compare",
-        "figures, not machines. A `+` after a commit: with changes that were not committed.",
+        "benchmarks-page`. Figures with a slash compare two things measured in turns in one run (medians); those in",
+        "seconds and GiB are this machine's own, under its load. A `+` after a commit: with changes not committed.",
         "",
         f"Machine: {machine['processor']}, {machine['cores']} cores, load {machine['load']} at the start; "
         + ", ".join(f"{name} {machine[name]}" for name in list(machine)[3:])

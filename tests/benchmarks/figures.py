@@ -1,6 +1,6 @@
 """What benchmarks measure: figures with their targets, and the history that ``make bench`` adds a line to.
 
-A figure is a ratio of two things measured in turns in one run, so that it says the same on a slow or busy machine.
+Most figures are ratios of two things measured in turns in one run, so that they say the same on a slow machine.
 A target that was missed is said, never raised: a shared machine's noise is no reason for a red build.
 """
 

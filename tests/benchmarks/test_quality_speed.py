@@ -40,5 +40,5 @@ def test_ssim_against_scikit_image(figure) -> None:
         time.thread_time,
     )
     figure("SSIM of scikit-image / ours", ratio(spent, "theirs", "ours"), ">= 10")
-    figure("SSIM, largest |difference| to scikit-image", difference, "<= 2e-3")
+    figure("SSIM, largest absolute difference to scikit-image", difference, "<= 2e-3")
     assert difference <= 2e-3
