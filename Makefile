@@ -1,6 +1,6 @@
 PYTHON ?= .venv/bin/python
 
-.PHONY: all lint types test bench label-formats reexport-page detector-costs dictionary site statistics regeneration mini results leaderboard
+.PHONY: all lint types test bench benchmarks-page label-formats reexport-page detector-costs dictionary site statistics regeneration mini results leaderboard
 
 all: lint types test
 
@@ -16,7 +16,10 @@ test:
 	$(PYTHON) -m pytest
 
 bench:
-	$(PYTHON) -m pytest -m bench -s tests/benchmarks
+	$(PYTHON) -m pytest -m bench -s tests/benchmarks --history results/benchmarks.jsonl
+
+benchmarks-page:
+	$(PYTHON) -m tests.benchmarks.benchmarks_page results/benchmarks.jsonl results/benchmarks.md
 
 label-formats:
 	$(PYTHON) -m tests.benchmarks.label_formats results/label-formats.md

@@ -53,6 +53,7 @@ def as_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in zip(*(frame[name].tolist() for name in names), strict=True)]
 
 
+@per_run
 def attack_frame(run: Run) -> pd.DataFrame:
     """The attacks of a run in the order of its header: ``attack, attack_family, severity, channel, axis``."""
     rows = [

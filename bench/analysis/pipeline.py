@@ -23,7 +23,10 @@ VOLATILE = ("started", "finished", "command", "machine")
 
 
 def analyse(
-    run_folder: Path, formats: Sequence[str] = ("svg", "png"), illustrate: Callable[[Run], None] | None = None
+    run_folder: Path,
+    formats: Sequence[str] = ("svg", "png"),
+    illustrate: Callable[[Run], None] | None = None,
+    jobs: int | None = None,
 ) -> list[Path]:
     """Write ``tables/*.csv``, ``charts/*`` and ``report.html`` of a run, each whole or not at all.
 
@@ -32,6 +35,7 @@ def analyse(
         formats: of the charts.
         illustrate: makes the pictures that the report shows; given by whoever knows how, since nothing is measured
             here.
+        jobs: processes that draw charts; 0 for none but this one, None for one per processor.
 
     Returns:
         The files written, in the order of the report.
@@ -40,7 +44,6 @@ def analyse(
         UserError: no run there, records that cannot be read, an unknown format.
     """
     from bench.analysis import charts, render, tables
-    from bench.analysis.charts import style
     from bench.analysis.page import report
     from bench.files import clear_leftovers, write_whole
 
@@ -57,13 +60,11 @@ def analyse(
         written.append(run_folder / "tables" / f"{name}.csv")
         write_whole(written[-1], render.to_csv(table))
     drawings = []
-    with style.styled():
-        for chart in charts.draw(run, made):
-            drawing = report.drawn(chart)
-            drawings.append(drawing)
-            for form in formats:
-                written.append(run_folder / "charts" / f"{chart.name}.{form}")
-                write_whole(written[-1], drawing.svg if form == "svg" else style.to_bytes(chart.figure, form))
+    for chart in charts.rendered(run, made, formats=tuple(dict.fromkeys(("svg", *formats))), jobs=jobs):
+        drawings.append(report.drawn(chart))
+        for form in formats:
+            written.append(run_folder / "charts" / f"{chart.name}.{form}")
+            write_whole(written[-1], chart.files[form])
     written.append(report.write_report(run, made, run_folder / "report.html", drawings))
     names = [path.relative_to(run_folder).as_posix() for path in written]
     _drop_stale(run_folder, names)

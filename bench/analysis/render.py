@@ -64,8 +64,19 @@ def _cells(frame: pd.DataFrame, escape: Callable[[str], str], exact: Sequence[st
     columns = []
     for name in frame.columns:
         text = _exact_text if name in exact else cell_text
-        values = frame[name].astype(object).to_list()
-        columns.append([escape(value) if isinstance(value, str) else text(value) for value in values])
+        if frame[name].dtype == float and text is cell_text:  # most of all cells, and no need to ask what they are
+            columns.append(["" if value != value else f"{value:.6g}" for value in frame[name].tolist()])
+            continue
+        escaped: dict[str, str] = {}  # a name stands in many rows
+        cells = []
+        for value in frame[name].astype(object).to_list():
+            if not isinstance(value, str):
+                cells.append(text(value))
+                continue
+            if value not in escaped:
+                escaped[value] = escape(value)
+            cells.append(escaped[value])
+        columns.append(cells)
     return list(zip(*columns, strict=True))
 
 

@@ -14,7 +14,7 @@ from made_up_runs import ATTACKS, Sample, Spec, detector, people
 
 from bench import records
 from bench.analysis import tables
-from bench.analysis.charts import draw, style
+from bench.analysis.charts import as_files, draw, style
 from bench.analysis.page import report
 from bench.analysis.text import EN
 
@@ -22,13 +22,15 @@ from bench.analysis.text import EN
 def page_of(run) -> str:
     made = tables.make(run)
     with style.styled():
-        return report.build(run, made, [report.drawn(chart) for chart in draw(run, made)])
+        return report.build(run, made, [report.drawn(as_files(chart, ["svg"])) for chart in draw(run, made)])
 
 
 @pytest.fixture(scope="module")
 def page(real) -> str:
     with style.styled():
-        return report.build(real.run, real.tables, [report.drawn(chart) for chart in real.charts.values()])
+        return report.build(
+            real.run, real.tables, [report.drawn(as_files(chart, ["svg"])) for chart in real.charts.values()]
+        )
 
 
 class Checker(HTMLParser):

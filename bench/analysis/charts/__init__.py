@@ -25,6 +25,7 @@ from bench.analysis.charts.ranks import rank_charts
 from bench.analysis.charts.roc import roc_charts
 from bench.analysis.charts.severity import severity_charts
 from bench.analysis.charts.slope import slope_charts
+from bench.analysis.charts.spread import spread
 from bench.analysis.charts.subgroups import subgroup_charts
 from bench.analysis.charts.survival import survival_charts
 from bench.analysis.charts.watermarks import watermark_charts
@@ -73,6 +74,23 @@ class Chart:
     name: str
     subject: str
     figure: Figure
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A chart as files.
+
+    Attributes:
+        kind: one of ``CHARTS``.
+        name: of its files, without the ending.
+        subject: as of ``Chart``.
+        files: format -> the bytes of the file.
+    """
+
+    kind: str
+    name: str
+    subject: str
+    files: dict[str, bytes]
 
 
 def file_name(kind: str, subject: str) -> str:
@@ -141,24 +159,54 @@ def draw(run: Run, tables: Mapping[str, pd.DataFrame], only: Sequence[str] | Non
                 yield Chart(kind, name, "", made)
 
 
+def as_files(chart: Chart, formats: Sequence[str]) -> Rendered:
+    """The chart in these formats; use within ``style.styled()``."""
+    files = {form: style.to_bytes(chart.figure, form) for form in formats}
+    return Rendered(chart.kind, chart.name, chart.subject, files)
+
+
+def rendered(
+    run: Run,
+    tables: Mapping[str, pd.DataFrame],
+    only: Sequence[str] | None = None,
+    formats: Sequence[str] = ("svg", "png"),
+    jobs: int | None = None,
+) -> Iterator[Rendered]:
+    """The charts of a run as files, in the order of ``CHARTS``; the same bytes for any number of jobs.
+
+    Args:
+        run: the records.
+        tables: as for ``draw``.
+        only: kinds of chart; None for all.
+        formats: some of ``FORMATS``.
+        jobs: worker processes; 0 for none, None for one per processor.
+
+    Raises:
+        UserError: an unknown kind of chart or format.
+    """
+    check_names(only, formats)
+    kinds = [kind for kind in CHARTS if only is None or kind in only]
+
+    def of_kind(kind: str) -> list[Rendered]:
+        return [as_files(chart, formats) for chart in draw(run, tables, [kind])]
+
+    with style.styled():
+        for charts in spread(of_kind, kinds, jobs):
+            yield from charts
+
+
 def draw_all(
     run: Run,
     tables: Mapping[str, pd.DataFrame],
     out_dir: Path,
     only: Sequence[str] | None = None,
     formats: Sequence[str] = ("svg", "png"),
+    jobs: int | None = None,
 ) -> list[Path]:
-    """Draw the charts into a folder and say which files were written.
-
-    Raises:
-        UserError: an unknown kind of chart or format.
-    """
-    check_names(only, formats)
+    """Draw the charts into a folder and say which files were written; arguments and errors as of ``rendered``."""
     written = []
-    with style.styled():
-        for chart in draw(run, tables, only):
-            for form in formats:
-                path = out_dir / f"{chart.name}.{form}"
-                write_whole(path, style.to_bytes(chart.figure, form))
-                written.append(path)
+    for chart in rendered(run, tables, only, formats, jobs):
+        for form, data in chart.files.items():
+            written.append(out_dir / f"{chart.name}.{form}")
+            write_whole(written[-1], data)
     return written

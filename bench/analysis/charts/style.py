@@ -164,6 +164,10 @@ _METADATA: dict[str, dict[str, str | None]] = {
 
 def to_bytes(made: Figure, form: str) -> bytes:
     """The figure as ``svg``, ``png`` or ``pdf``; without dates and random ids, so it is the same each time."""
+    if form == "svg":  # text as it is: into bytes, every piece of an element would be encoded for itself
+        text = io.StringIO()
+        made.savefig(text, format=form, dpi=200, metadata=_METADATA[form])
+        return text.getvalue().encode()
     out = io.BytesIO()
     made.savefig(out, format=form, dpi=200, metadata=_METADATA[form])
     return out.getvalue()

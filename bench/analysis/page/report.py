@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from bench.analysis.charts import CHARTS, Chart, draw, style
+from bench.analysis.charts import CHARTS, Rendered, rendered
 from bench.analysis.findings import findings
 from bench.analysis.frames import attack_frame, detector_names, regime_names, watermark_names
 from bench.analysis.page import policy as page_policy
@@ -65,9 +65,9 @@ class DetectorPart:
     tables: list[Table]
 
 
-def drawn(chart: Chart) -> Drawing:
-    """A chart for the report; use within ``style.styled()``."""
-    return Drawing(chart.kind, chart.name, chart.subject, style.to_bytes(chart.figure, "svg").decode())
+def drawn(chart: Rendered) -> Drawing:
+    """A chart that was rendered as SVG, for the report."""
+    return Drawing(chart.kind, chart.name, chart.subject, chart.files["svg"].decode())
 
 
 def build(run: Run, tables: Mapping[str, pd.DataFrame], drawings: Sequence[Drawing]) -> str:
@@ -145,8 +145,7 @@ def write_report(
 ) -> Path:
     """Write the page; charts are drawn where they are not given."""
     if drawings is None:
-        with style.styled():
-            drawings = [drawn(chart) for chart in draw(run, tables)]
+        drawings = [drawn(chart) for chart in rendered(run, tables, formats=["svg"])]
     write_whole(path, build(run, tables, drawings))
     return path
 
