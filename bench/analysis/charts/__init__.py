@@ -177,7 +177,7 @@ def rendered(
     Args:
         run: the records.
         tables: as for ``draw``.
-        only: kinds of chart; None for all.
+        only: kinds of chart; None for all but ``ON_DEMAND``.
         formats: some of ``FORMATS``.
         jobs: worker processes; 0 for none, None for one per processor.
 
@@ -185,7 +185,7 @@ def rendered(
         UserError: an unknown kind of chart or format.
     """
     check_names(only, formats)
-    kinds = [kind for kind in CHARTS if only is None or kind in only]
+    kinds = wanted(only)
 
     def of_kind(kind: str) -> list[Rendered]:
         return [as_files(chart, formats) for chart in draw(run, tables, [kind])]
