@@ -23,7 +23,7 @@ from bench.analysis.page.behind import Behind, quality_table
 from bench.analysis.page.cells import Table, simulated_attacks
 from bench.analysis.page.comparisons import comparison_tables
 from bench.analysis.page.edited import edited_table
-from bench.analysis.page.inline import inline_svg, label_id
+from bench.analysis.page.inline import frame_rule, inline_svg
 from bench.analysis.page.languages import both, side_by_side
 from bench.analysis.tables.detection import MIN_N
 from bench.analysis.tables.thresholds import main_threshold
@@ -55,10 +55,10 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart on the page: ``svg`` is the same in every language, ``label`` the id of its caption."""
+    """A chart on the page: ``svg`` is the same in every language, ``id`` is that of the frame around it."""
 
     caption: str
-    label: str
+    id: str
     svg: Markup
 
 
@@ -101,10 +101,11 @@ def build(run: Run, tables: Mapping[str, pd.DataFrame], drawings: Sequence[Drawi
         tables: all of ``bench.analysis.tables.make``.
         drawings: every chart, in the order of the page.
     """
-    css = (TEMPLATES / "report.css").read_text("utf-8").strip()
     script = "\n".join((TEMPLATES / name).read_text("utf-8").strip() for name in SCRIPTS)
     # Made by matplotlib from escaped text: safe to stand in the page as it is.
     figures = [Markup(inline_svg(drawing.svg, f"c{number}")) for number, drawing in enumerate(drawings)]
+    rules = [frame_rule(figure, f"c{number}") for number, figure in enumerate(figures)]
+    css = "\n".join([(TEMPLATES / "report.css").read_text("utf-8").strip(), *rules])
     behind = Behind.of(run, tables, simulated_attacks(attack_frame(run)))
     english, chinese = (
         _content(run, tables, list(zip(drawings, figures, strict=True)), behind, speaker(language))
@@ -135,7 +136,7 @@ def _content(
     by_kind: dict[str, list[tuple[str, Figure]]] = {kind: [] for kind in CHARTS}
     for number, (drawing, svg) in enumerate(drawings):
         caption = say(f"chart_{drawing.kind}", subject=drawing.subject)
-        by_kind[drawing.kind].append((drawing.subject, Figure(caption, label_id(f"c{number}"), svg)))
+        by_kind[drawing.kind].append((drawing.subject, Figure(caption, f"c{number}", svg)))
     attacks = attack_frame(run)
     stars = simulated_attacks(attacks)
     real = int(attacks["channel"].str.startswith("real").sum())
