@@ -52,7 +52,7 @@ def call(washtest, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """Runs a call of washtest in an empty folder on a small data set; pages and charts are left out."""
     monkeypatch.chdir(tmp_path)
     for module in ("runs", "merging"):
-        monkeypatch.setattr(f"bench.cli.{module}.judged", lambda folder, say: 0)
+        monkeypatch.setattr(f"bench.cli.{module}.judged", lambda folder, say, illustrate=None: 0)
 
     def run(words: list[str]) -> None:
         if words[0] != "merge":

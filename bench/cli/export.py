@@ -39,8 +39,9 @@ def export(
     """
     from bench.detectors.plugins.export import MANIFEST, Exporter, write_manifest
     from bench.harness.engines.local import LocalEngine
+    from bench.harness.header import command_line
     from bench.harness.plan import make_plan
-    from bench.harness.run import command_line, run_plan
+    from bench.harness.run import run_plan
 
     # Detectors are left out but for those that an attack asks.
     targets = {getattr(attack, "target", None) for attack in suite.attacks}

@@ -30,8 +30,8 @@ def merge(folders: tuple[str, ...], out: Path, quiet: bool) -> None:
       washtest merge runs/ours runs/theirs --out runs/both
       washtest merge 's3://bucket/standard-*-of-8' --out runs/standard
     """
+    from bench.harness.header import command_line
     from bench.harness.merge import merge as put_together
-    from bench.harness.run import command_line
 
     with _here(folders) as found:
         missing = put_together(found, out, command_line())

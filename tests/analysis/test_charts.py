@@ -17,7 +17,7 @@ from matplotlib.textpath import TextToPath
 from bench import records
 from bench.analysis import charts, tables
 from bench.analysis.charts import style
-from bench.analysis.page.inline import inline_svg, label_id
+from bench.analysis.page.inline import frame_rule, inline_svg
 from bench.errors import UserError
 
 
@@ -211,7 +211,7 @@ def test_an_inlined_chart_needs_no_style_and_meets_no_other(small):
     assert not ids[0] & ids[1]
     used = {el.get("href")[1:] for el in ET.fromstring(one).iter() if el.get("href")}
     assert used and used <= ids[0]
-    assert ET.fromstring(one).get("aria-labelledby") == label_id("c1")
+    assert ET.fromstring(one).get("aria-labelledby") == "c1-label"
 
 
 def test_inlining_keeps_every_colour():
@@ -220,6 +220,7 @@ def test_inlining_keeps_every_colour():
     text = inline_svg(svg, "x")
     assert 'fill="#ff0000" stroke-width="0.8" clip-path="url(#x-p)"' in text
     assert 'width="115" height="58"' in text
+    assert frame_rule(text, "x") == "#x { width: 115px; aspect-ratio: 115 / 58; }"
     assert np.isclose(72 * 1.6, 115, atol=0.5)
 
 

@@ -16,9 +16,10 @@ from bench.analysis.pipeline import render_tables
 from bench.errors import UserError
 from bench.harness import store as store_module
 from bench.harness.engines.local import LocalEngine
+from bench.harness.header import command_line
 from bench.harness.mirror import Mirror, matching, without_secrets
 from bench.harness.plan import make_plan
-from bench.harness.run import Progress, command_line, run_plan
+from bench.harness.run import Progress, run_plan
 from bench.harness.shards import Shard
 from bench.harness.store import Store
 

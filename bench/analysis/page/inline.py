@@ -41,11 +41,6 @@ _UNITS = 100
 SCALE = 1.6
 
 
-def label_id(prefix: str) -> str:
-    """The id of the element that says what a chart shows."""
-    return f"{prefix}-label"
-
-
 def inline_svg(svg: str, prefix: str) -> str:
     """The ``svg`` element of a matplotlib file, for a page that allows no style attributes.
 
@@ -56,7 +51,7 @@ def inline_svg(svg: str, prefix: str) -> str:
 
     Args:
         svg: the whole file.
-        prefix: unique in the page; ``label_id`` of it is the element that names the chart.
+        prefix: unique in the page; the element with the id ``prefix-label`` names the chart.
     """
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>\s*", "", body, flags=re.S)
@@ -75,8 +70,14 @@ def inline_svg(svg: str, prefix: str) -> str:
     while _EMPTY.search(body):
         body = _EMPTY.sub("", body)
     body = re.sub(r"\n\s*", "\n", body)
-    start = f'<svg role="img" aria-labelledby="{label_id(prefix)}" stroke-linejoin="round" stroke-linecap="butt"'
+    start = f'<svg role="img" aria-labelledby="{prefix}-label" stroke-linejoin="round" stroke-linecap="butt"'
     return body.replace("<svg", start, 1)
+
+
+def frame_rule(svg: str, prefix: str) -> str:
+    """The CSS rule that gives the element with the id ``prefix`` the size of this inlined chart, before it is drawn."""
+    width, height = (int(text) for text in re.findall(r' (?:width|height)="(\d+)"', svg[: svg.index(">")]))
+    return f"#{prefix} {{ width: {width}px; aspect-ratio: {width} / {height}; }}"
 
 
 def _attributes(match: re.Match[str]) -> str:

@@ -20,7 +20,7 @@ from bench.analysis.page.cells import Table, simulated_attacks
 from bench.analysis.page.comparisons import comparison_tables
 from bench.analysis.page.edited import edited_table
 from bench.analysis.page.gallery import gallery_section
-from bench.analysis.page.inline import inline_svg, label_id
+from bench.analysis.page.inline import frame_rule, inline_svg
 from bench.analysis.page.languages import both, side_by_side
 from bench.analysis.page.templating import assets, environment, words
 from bench.analysis.tables.detection import MIN_N
@@ -48,10 +48,10 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart on the page: ``svg`` is the same in every language, ``label`` the id of its caption."""
+    """A chart on the page: ``svg`` is the same in every language, ``id`` is that of the frame around it."""
 
     caption: str
-    label: str
+    id: str
     svg: Markup
 
 
@@ -80,6 +80,7 @@ def build(run: Run, tables: Mapping[str, pd.DataFrame], drawings: Sequence[Drawi
     """
     # Made by matplotlib from escaped text: safe to stand in the page as it is.
     figures = [Markup(inline_svg(drawing.svg, f"c{number}")) for number, drawing in enumerate(drawings)]
+    rules = [frame_rule(figure, f"c{number}") for number, figure in enumerate(figures)]
     behind = Behind.of(run, tables, simulated_attacks(attack_frame(run)))
     english, chinese = (
         _content(run, tables, list(zip(drawings, figures, strict=True)), behind, speaker(language))
@@ -90,7 +91,7 @@ def build(run: Run, tables: Mapping[str, pd.DataFrame], drawings: Sequence[Drawi
         page.render(
             t=both,
             words=words(),
-            **assets(),
+            **assets(rules),
             header=run.header,
             warnings=[str(text) for text in run.header.get("warnings", [])],
             **side_by_side(english, chinese),
@@ -106,7 +107,7 @@ def _content(
     by_kind: dict[str, list[tuple[str, Figure]]] = {kind: [] for kind in CHARTS}
     for number, (drawing, svg) in enumerate(drawings):
         caption = say(f"chart_{drawing.kind}", subject=drawing.subject)
-        by_kind[drawing.kind].append((drawing.subject, Figure(caption, label_id(f"c{number}"), svg)))
+        by_kind[drawing.kind].append((drawing.subject, Figure(caption, f"c{number}", svg)))
     attacks = attack_frame(run)
     stars = simulated_attacks(attacks)
     real = int(attacks["channel"].str.startswith("real").sum())

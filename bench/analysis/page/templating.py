@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
@@ -31,13 +32,20 @@ def environment() -> jinja2.Environment:
     )
 
 
-def assets() -> dict[str, str]:
-    """The inline style and script of every page, each with its hash for the Content-Security-Policy."""
-    css, script = (
-        "\n".join((TEMPLATES / name).read_text("utf-8").strip() for name in names) for names in (STYLES, SCRIPTS)
-    )
+def assets(rules: Sequence[str] = ()) -> dict[str, str]:
+    """The inline style and script of a page, each with its hash for the Content-Security-Policy.
+
+    Args:
+        rules: of this page's style alone.
+    """
+    css = "\n".join([*(_template(name) for name in STYLES), *rules])
+    script = "\n".join(_template(name) for name in SCRIPTS)
     # Our own files: safe to stand in the page as they are.
     return {"css": Markup(css), "script": Markup(script), "css_hash": _hash(css), "script_hash": _hash(script)}
+
+
+def _template(name: str) -> str:
+    return (TEMPLATES / name).read_text("utf-8").strip()
 
 
 def words() -> dict[str, dict[str, str]]:

@@ -60,6 +60,7 @@ def _notes() -> list[tuple[str, re.Pattern[str]]]:
     for key, text in EN.items():
         if key.startswith("note_") and key != "note_joint":
             parts = re.split(r"\{(\w+)\}", text)
-            filled = [f"(?P<{part}>.+?)" if i % 2 else re.escape(part) for i, part in enumerate(parts)]
+            holds = {"n": r"\d+", "bits": r"\d+", "needed": r"\d+"}
+            filled = [f"(?P<{p}>{holds.get(p, '.+?')})" if i % 2 else re.escape(p) for i, p in enumerate(parts)]
             found.append((key, re.compile("".join(filled))))
     return found
