@@ -177,7 +177,7 @@ def rendered(
     Args:
         run: the records.
         tables: as for ``draw``.
-        only: kinds of chart; None for all.
+        only: kinds of chart; None for all but ``ON_DEMAND``.
         formats: some of ``FORMATS``.
         jobs: worker processes; 0 for none, None for one per processor.
 
@@ -185,13 +185,12 @@ def rendered(
         UserError: an unknown kind of chart or format.
     """
     check_names(only, formats)
-    kinds = [kind for kind in CHARTS if only is None or kind in only]
 
     def of_kind(kind: str) -> list[Rendered]:
         return [as_files(chart, formats) for chart in draw(run, tables, [kind])]
 
     with style.styled():
-        for charts in spread(of_kind, kinds, jobs):
+        for charts in spread(of_kind, wanted(only), jobs):
             yield from charts
 
 
