@@ -50,6 +50,7 @@ def test_everything_the_design_names_is_written(whole):
     assert {f"tables/{name}.csv" for name in tables} <= names
     charts = [f"charts/{name}.{form}" for name in ("label_survival", "severity_d", "roc_d") for form in ("svg", "png")]
     assert {*charts, "report.html"} <= names
+    assert "charts/label_states.svg" not in names  # drawn only where it is asked for
     assert all(path.is_file() for path in written)
     assert not [path for path in folder.rglob(".*") if path.name != STATE]
 

@@ -15,7 +15,7 @@ from realistic_runs import realistic_marked
 
 from bench import records
 from bench.analysis import tables
-from bench.analysis.charts import draw, style
+from bench.analysis.charts import as_files, draw, style
 from bench.analysis.page import report
 
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install 'washtest[browser]' to test in a browser")
@@ -45,7 +45,7 @@ def short_page(tmp_path_factory) -> Path:
 def write_page(path: Path, run: records.Run, only: Sequence[str] | None = None) -> Path:
     made = tables.make(run)
     with style.styled():
-        charts = {chart.kind: chart for chart in draw(run, made, only)}
+        charts = {chart.kind: as_files(chart, ["svg"]) for chart in draw(run, made, only)}
         path.write_text(report.build(run, made, [report.drawn(chart) for chart in charts.values()]), "utf-8")
     return path
 

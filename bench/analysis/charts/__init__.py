@@ -185,13 +185,12 @@ def rendered(
         UserError: an unknown kind of chart or format.
     """
     check_names(only, formats)
-    kinds = wanted(only)
 
     def of_kind(kind: str) -> list[Rendered]:
         return [as_files(chart, formats) for chart in draw(run, tables, [kind])]
 
     with style.styled():
-        for charts in spread(of_kind, kinds, jobs):
+        for charts in spread(of_kind, wanted(only), jobs):
             yield from charts
 
 
