@@ -69,6 +69,23 @@ def read_shards(
     return frame, pa.chunked_array(keys, schema["key"])
 
 
+def read_table(data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
+    """A Parquet file that lies in memory; these columns of it, or all.
+
+    Read by the calling thread alone. ``pyarrow.parquet.read_table`` has threads of Arrow's read, and one of them may be
+    the last to let go of ``data``, for which it needs Python's lock: where the interpreter is leaving by then, it gets
+    none and the process ends in "terminate called without an active exception" (SIGABRT) after all its work.
+
+    Raises:
+        OSError, pyarrow.ArrowException: the file is damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = pq.ParquetFile(pa.BufferReader(data), pre_buffer=False)
+    return file.read(columns=None if columns is None else list(columns), use_threads=False)
+
+
 class _Part:
     """One column, filled piece by piece."""
 

@@ -19,6 +19,7 @@ from bench.harness.run import Progress, run_plan
 from bench.harness.samples import Dataset, Sample
 from bench.harness.tasks import views_of
 from bench.records import SPLITS, TABLES, TRUTHS, read_header, read_shard, shard_files
+from bench.shards import read_table
 
 #: What a worker's time goes to, in the order of the work.
 STAGES = ("fit", "prepare", "attack", "decode", "quality", "readings", "detectors")
@@ -83,9 +84,6 @@ def measured(folder: Path) -> Costs:
     Raises:
         UserError: no run there, or a damaged shard.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     header = read_header(folder)
     views: Counter[Cell] = Counter()
     seconds: dict[str, dict[Cell, float]] = {stage: defaultdict(float) for stage in STAGES[1:]}
@@ -96,7 +94,7 @@ def measured(folder: Path) -> Costs:
     for path in shard_files(folder, "views"):
         files = read_shard(folder, path.name, header)
         size += sum(map(len, files))
-        tables = {t: pq.read_table(pa.BufferReader(data)) for t, data in zip(TABLES, files, strict=True)}
+        tables = {t: read_table(data) for t, data in zip(TABLES, files, strict=True)}
         cells: dict[str, Cell] = {}
         for row in tables["views"].to_pylist():
             cell = cells[row["key"]] = (row["regime"], row["bundle"], row["attack"])

@@ -31,6 +31,7 @@ from bench.labels.base import Label
 from bench.media import Media
 from bench.pictures import FOLDER, Gallery, Picture, Pictured, shown_regime, write_index
 from bench.records import read_header, read_shard, shard_files
+from bench.shards import read_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -240,11 +241,10 @@ def _recorded(
     """The records of the views of these samples, in the header's order of attacks; one shard in memory at a time."""
     import pyarrow as pa
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
     found: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in names}
     for path in shard_files(folder, "views"):
-        table = pq.read_table(pa.BufferReader(read_shard(folder, path.name, header)[-1]))
+        table = read_table(read_shard(folder, path.name, header)[-1])
         mine = pc.and_(pc.is_in(table["sample"], pa.array(list(found))), pc.equal(table["regime"], regime))
         for row in table.filter(mine).to_pylist():
             found[row["sample"]][row["key"]] = row

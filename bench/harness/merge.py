@@ -6,7 +6,6 @@ so that memory grows with their keys only: what two runs say of the same thing m
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from bench.harness import store
 from bench.harness.merge_header import Source, check_earlier, merged_header
 from bench.harness.store import Store
 from bench.records import SECONDS, TABLES, read_header, read_shard, shard_files
+from bench.shards import read_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,15 +83,13 @@ def _models(sources: Sequence[Source]) -> dict[str, bytes]:
 def _merge_records(sources: Sequence[Source], target: Store) -> set[str]:
     """Write every record of the sources; returns the names of the shards that hold them."""
     import numpy as np
-    import pyarrow as pa
-    import pyarrow.parquet as pq
 
     shards = [(source, path.name) for source in sources for path in shard_files(source.folder, "views")]
     # Half of each key is enough to find the few shards that are looked at closely: a chance match costs time only.
     keys = []
     for source, name in shards:
         views = read_shard(source.folder, name, source.header)[-1]
-        texts = pq.read_table(pa.BufferReader(views), columns=["key"])["key"].to_pylist()
+        texts = read_table(views, ["key"])["key"].to_pylist()
         keys.append(np.array([int(text[:16], 16) for text in texts], np.uint64))
     distinct, counts = np.unique(np.concatenate(keys) if keys else np.array([], np.uint64), return_counts=True)
     twice = distinct[counts > 1]
@@ -153,14 +151,13 @@ def _read_all(shards: Sequence[tuple[Source, str]], turn: int, passes: int) -> d
     """The rows of the views whose keys have their turn: by the first two digits, which are as good as drawn."""
     import pyarrow as pa
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
     digits = pa.array([f"{number:02x}" for number in range(256) if number % passes == turn])
     parts: dict[str, list[pa.Table]] = {table: [] for table in TABLES}
     for source, name in shards:
         files = read_shard(source.folder, name, source.header)
         for table, data in zip(TABLES, files, strict=True):
-            rows = pq.read_table(io.BytesIO(data))
+            rows = read_table(data)
             parts[table].append(rows.filter(pc.is_in(pc.utf8_slice_codeunits(rows["key"], 0, 2), digits)))
     # A column that an older version of this schema did not have is null there.
     return {table: pa.concat_tables(part, promote_options="default") for table, part in parts.items()}

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import UserError
 from bench.files import clear_leftovers, replacing, write_whole, writing
 from bench.records import TABLES, read_header, shard_files, shard_name
+from bench.shards import read_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -85,9 +86,6 @@ class Store:
 
         With a mirror, the shards that only one of the two places holds whole are copied to the other first.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         keys: set[str] = set()
         committed = {path.name for path in shard_files(self.folder, "views")}
         for table in TABLES:
@@ -110,7 +108,7 @@ class Store:
                 self._write(name, parts)
             elif self.mirror and name not in there:
                 self.mirror.write_shard(name, parts)
-            keys.update(pq.read_table(pa.BufferReader(parts[-1]), columns=["key"])["key"].to_pylist())
+            keys.update(read_table(parts[-1], ["key"])["key"].to_pylist())
         return keys
 
     def add(self, rows: dict[str, list[dict[str, Any]]]) -> None:

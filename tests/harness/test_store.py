@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -277,3 +278,26 @@ def test_killed_between_joining_and_removing_loses_and_doubles_nothing(
         store.compact()
     again = load(tmp_path)
     assert again.views.equals(run.views) and again.scores.equals(run.scores)
+
+
+#: Counts this process's threads before and after it looks at what the store in ``sys.argv[1]`` holds.
+COUNT_THREADS = """
+import os, sys
+from pathlib import Path
+import numpy, pyarrow.parquet
+from bench.harness.store import Store
+
+threads = len(os.listdir("/proc/self/task"))
+with Store(Path(sys.argv[1])) as store:
+    keys = len(store.done())
+print(keys, len(os.listdir("/proc/self/task")) - threads)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="this system does not list threads in /proc")
+def test_looking_at_shards_starts_no_threads(tmp_path: Path) -> None:
+    """A thread of Arrow's that lets go of Python's bytes while the interpreter leaves aborts the process."""
+    folder = filled(tmp_path / "run", ("a", "b"), ("c",))
+    command = [sys.executable, "-c", COUNT_THREADS, str(folder)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert answer.stdout.split() == ["3", "0"], answer.stdout
