@@ -16,7 +16,8 @@ from bench import records
 from bench.analysis import tables
 from bench.analysis.charts import as_files, draw, style
 from bench.analysis.page import report
-from bench.analysis.text import EN
+from bench.analysis.page.cells import MAX_ROWS, Cell, Head, Table, cut
+from bench.analysis.text import EN, speaker
 
 
 def page_of(run) -> str:
@@ -133,6 +134,22 @@ def test_watermarks_have_a_section_and_labels_their_bundles(page, make_run):
     assert {("labels", "5"), ("watermarks", "3")} <= set(re.findall(r"<dt><span[^>]*>(\w+)</span></dt><dd>(\d+)", page))
     plain = page_of(make_run(Spec(people(12, 12), labels=[("iptc", "xmp")], read=lambda *_: "intact")))
     assert 'id="watermarks"' not in plain and "#watermarks" not in plain and ">bundle<" not in plain
+
+
+def test_cells_of_few_files_are_marked_and_explained(make_run):
+    def page(n: int) -> str:
+        samples = people(n, n, calibration=20)
+        return page_of(make_run(Spec(samples, labels=[("iptc", "xmp")], read=lambda *_: "intact"), f"run-{n}"))
+
+    assert re.search(r'class="n b b10 few">100\u00a0% \[\d+, 100\] · n 9 †<', page(9))
+    assert "† fewer than 10 files" in page(9) and "†" not in page(10)
+
+
+def test_tables_beyond_a_length_say_where_the_rest_is():
+    table = Table("c", [Head("a")], [[Cell(str(i))] for i in range(MAX_ROWS + 1)])
+    short = cut(table, "policy", speaker("en"))
+    assert len(short.rows) == MAX_ROWS and "of 2001 rows; tables/policy.csv" in short.notes[0]
+    assert cut(short, "policy", speaker("en")).rows == short.rows
 
 
 def test_what_records_hold_stays_text(make_run):
