@@ -117,6 +117,8 @@ def filmstrip(
             into = Path(temporary)
             made = make_gallery(folder, recipe, dataset, [sample], LocalEngine(worker_count(jobs)), into=into)
         except UserError as error:
+            if dataset_name or attacks:  # what was asked for by name is not here
+                raise
             problems = (f"no pictures: {error}",)
         else:
             problems = made.problems

@@ -191,8 +191,13 @@ def charts(folder: Path, only: tuple[str, ...], kinds: tuple[str, ...]) -> None:
     """
     from bench.analysis import pipeline
 
-    for path in pipeline.draw(folder, only=only or None, formats=kinds or ("svg", "png")):
+    drawn = pipeline.draw(folder, only=only or None, formats=kinds or ("svg", "png"))
+    for path in drawn:
         click.echo(str(path))
+    for kind in dict.fromkeys(only):
+        # Files are named after their kind, and then a detector or a number.
+        if not any(path.stem == kind or path.stem.startswith(f"{kind}_") for path in drawn):
+            click.echo(f"note: {kind} is not drawn: this run has nothing for it", err=True)
 
 
 @click.command()

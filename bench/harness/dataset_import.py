@@ -178,8 +178,8 @@ def _archived(archive: Path) -> Iterator[_Found]:
 def _pictures(folder: Path) -> Iterator[_Found]:
     """What lies below a folder, in the order of the paths; what cannot be searched is found, and fails to be read."""
     if not folder.is_dir():
-        end = ", nor a ZIP or tar archive" if folder.exists() else ""
-        raise UserError(f"{folder} is not a folder{end}")
+        wrong = "is not a folder, nor a ZIP or tar archive" if folder.exists() else "does not exist"
+        raise UserError(f"{folder} {wrong}")
     found: dict[Path, Callable[[], Media]] = {}
 
     def unreadable(error: OSError) -> None:

@@ -128,13 +128,7 @@ def run_plan(
 
 
 def _measure_all(
-    bench: Bench,
-    plan: Plan,
-    todo: Sequence[Task],
-    store: Store,
-    engine: Engine,
-    progress: Progress,
-    outcome: Outcome,
+    bench: Bench, plan: Plan, todo: Sequence[Task], store: Store, engine: Engine, progress: Progress, outcome: Outcome
 ) -> float:
     """Measure and commit; returns the seconds that the records say it took, all workers together."""
     progress.start(len(plan.tasks), outcome.skipped)

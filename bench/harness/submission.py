@@ -82,7 +82,7 @@ def read_card(path: Path) -> tuple[Submission | None, list[str]]:
     try:
         raw = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        return None, [f"{path} cannot be read: {getattr(error, 'strerror', None) or error}"]
+        return None, [f"cannot be read: {getattr(error, 'strerror', None) or error}"]
     known = {field.name: field for field in fields(Submission)}
     needed = [name for name, field in known.items() if name not in ("reads", "default_threshold", "probability")]
     problems = [f"{name} is missing" for name in needed if name not in raw]

@@ -87,6 +87,8 @@ def test_of_many_rows_those_that_differ_most_are_drawn():
     words = texts_of(made)
     assert "a99" in words and "a59" not in words
     assert "The 40 of 100 rates that differ most." in " ".join(made.texts[-1].get_text().split())
+    same = figure([replace(row, second=row.first) for row in rows])
+    assert "No rate differs; the first 40 of 100." in " ".join(same.texts[-1].get_text().split())
     assert any("Nothing to compare" in word for word in texts_of(figure([])))
 
 

@@ -118,6 +118,9 @@ def test_a_filmstrip_without_pictures_says_so_and_shows_the_verdicts(finished: P
     assert answer.code == 1
     assert answer.err.startswith("warning: no pictures: unknown data set 'tiny'")
     assert Path(answer.out.strip()).parent == finished / "charts"
+    for named in (("--dataset", "nosuch"), ("--attack", "Foo")):  # asked for and not here
+        answer = washtest("filmstrip", finished, sample, *named)
+        assert (answer.code, answer.out, answer.err.count("\n")) == (2, "", 1)
     answer = washtest("filmstrip", finished, "nobody")
     assert (answer.code, answer.err.count("\n")) == (2, 1)
     assert "has no views of a sample 'nobody'" in answer.err

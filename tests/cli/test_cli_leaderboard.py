@@ -209,4 +209,6 @@ def test_runs_that_cannot_be_shown_are_named(submitted: Path, washtest) -> None:
     run.write_text("{", "utf-8")
     broken = washtest("leaderboard")
     assert broken.code == 2 and len(broken.err.splitlines()) == 1
-    assert washtest("leaderboard", "nowhere").code == 2
+    for none in ("nowhere", run.parent):  # a run is not a folder of runs
+        assert washtest("leaderboard", none).code == 2
+    assert not (run.parent / "leaderboard.md").exists()

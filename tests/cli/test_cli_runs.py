@@ -127,6 +127,11 @@ def test_unknown_table_and_chart_are_answered_with_what_is_near(first, washtest)
     assert answer.err.count("\n") == 1
 
 
+def test_a_chart_asked_for_that_the_run_has_nothing_for_is_named(first, washtest) -> None:
+    answer = washtest("charts", first[0], "--only", "controls", "--only", "label_survival", "--format", "svg")
+    assert (answer.code, answer.err) == (0, "note: controls is not drawn: this run has nothing for it\n")
+
+
 def test_charts_and_report_are_made_again(first, washtest, tmp_path: Path) -> None:
     out = first[0]
     answer = washtest("charts", out, "--only", "label_survival", "--format", "svg")

@@ -127,7 +127,7 @@ MISTAKES = {
     "detect {tmp}/none.py:score {jpg}": "no such file",
     "dataset check {tmp}": "has no samples.csv",
     "dataset twins nowhere": "unknown data set 'nowhere'",
-    "dataset import {tmp}/none --truth ai --source x": "is not a folder",
+    "dataset import {tmp}/none --truth ai --source x": "does not exist",
     "dataset import {tmp} --truth ai --source a/b": "source must be letters, digits",
 }
 

@@ -130,7 +130,7 @@ def test_odd_file_names_survive_the_table(tmp_path: Path, tools) -> None:
         ({"truth": "robot"}, "truth must be one of human, ai, ai_edited, got 'robot'"),
         ({"source": "a/b"}, "source must be letters, digits, '.', '_' or '-', got 'a/b'"),
         ({"source": ""}, "source must be"),
-        ({"folder": "nowhere"}, "nowhere is not a folder"),
+        ({"folder": "nowhere"}, "nowhere does not exist"),
         ({"folder": "empty"}, "empty holds no readable picture (JPEG, PNG"),
         ({"folder": "bad"}, "bad holds no readable picture"),
     ],

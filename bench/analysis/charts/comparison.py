@@ -112,8 +112,9 @@ def chart(rows: list[Row], title: str, first: str, second: str) -> Figure:
     """
     if not rows:
         return style.message(title, f"Nothing to compare: fewer than {MIN_N} files in every cell.")
-    differ = [row for row in rows if row.first != row.second] or rows
+    differ = [row for row in rows if row.first != row.second]
     same = len(rows) - len(differ)
+    differ = differ or rows
     # Those that stand after Holm first, then the largest differences; drawn group by group.
     ranked = sorted(range(len(differ)), key=lambda i: (not differ[i].certain, -abs(differ[i].second - differ[i].first)))
     order = list(dict.fromkeys(row.group for row in rows))
@@ -126,7 +127,9 @@ def chart(rows: list[Row], title: str, first: str, second: str) -> Figure:
     width = max(left + RATES_W + GAP + DIFFERENCE_W + 0.3, 5.6)
     notes = f"Bars: 95 % intervals of the paired difference. Filled: p < {SIGNIFICANT:g} after Holm over every test of "
     notes += "the table, blue for better and vermillion for worse. Test split, the same files in both."
-    if len(differ) > len(shown):
+    if same == len(rows):
+        notes += " No rate differs" + (f"; the first {len(shown)} of {same}." if same > len(shown) else ".")
+    elif len(differ) > len(shown):
         notes += f" The {len(shown)} of {len(rows)} rates that differ most."
     elif same:
         notes += f" Left out: {same} of {len(rows)} rates, which are the same."
@@ -174,8 +177,9 @@ def _group(line: Row | str) -> str:
 def _draw(rates: Axes, differences: Axes, y: int, row: Row) -> None:
     first, second = 100 * row.first, 100 * row.second
     rates.plot((first, second), (y, y), color=row.colour, linewidth=1.6, alpha=0.5, zorder=2, clip_on=False)
-    rates.plot(first, y, "o", color=style.INK, markerfacecolor=style.PAPER, markersize=3.6, zorder=3, clip_on=False)
-    rates.plot(second, y, "o", color=style.INK, markersize=3, zorder=4, clip_on=False)
+    rates.plot(first, y, "o", color=style.INK, markerfacecolor=style.PAPER, markersize=5, zorder=3, clip_on=False)
+    # Where both are the same, the ring stays visible around the dot.
+    rates.plot(second, y, "o", color=style.INK, markersize=3, markeredgewidth=0, zorder=4, clip_on=False)
     if not np.isnan(row.low):
         differences.plot((100 * row.low, 100 * row.high), (y, y), color=row.colour, linewidth=2.2, alpha=0.45,
                          solid_capstyle="butt", zorder=2)  # fmt: skip

@@ -51,8 +51,8 @@ OUTCOMES = {
 
 LEGEND = (
     "Labels: ● intact  ◐ altered, still declares AI  ⊗ broken  ◌ residue  ○ absent  – cannot be carried.   "
-    "Detectors, at the frozen threshold: ▲ flagged as AI  ▽ passed  – abstained  ? unavailable  ! failed.   "
-    "✗: wrong for what the file is."
+    "Detectors, at the frozen threshold: ▲ flagged as AI  ▽ passed  · no threshold  – abstained  "
+    "? unavailable  ! failed.   ✗: wrong for what the file is."
 )
 
 

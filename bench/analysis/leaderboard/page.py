@@ -19,6 +19,7 @@ from bench.analysis.render import markdown_text
 from bench.analysis.tables.detection import MIN_N
 from bench.analysis.text import speaker
 from bench.analysis.text.wording import percent
+from bench.errors import UserError
 from bench.files import write_whole
 
 NAME = "leaderboard"
@@ -58,9 +59,11 @@ def write(results: Path) -> tuple[list[Path], list[str]]:
         The two files, and a line for each run that was left out.
 
     Raises:
-        UserError: as ``entries.find``, or nothing to show.
+        UserError: as ``entries.find``, or no run there.
     """
     entries, left_out = find(results)
+    if not entries and not left_out:
+        raise UserError(f"no folder in {results} holds a run.json; give the folder in which the folders of runs are")
     parts = [_part(ground, members) for ground, members in _by_ground(entries).items()]
     pages = {"md": to_markdown(parts), "html": to_html(parts)}
     paths = [results / f"{NAME}.{ending}" for ending in pages]
