@@ -121,7 +121,7 @@ PROSE = {
     "policy_flags": "最坏时（{attack} 之后），{n} 个非 AI 文件中有 {rate} 会被加上提示。",
     "at_alpha": "阈值按误报率 {alpha} % 冻结",
     "at_default": "厂商自定阈值",
-    "refused": "{detectors} 未设定误报率 {alpha} % 的阈值：需要 {needed} 个非 AI 校准得分，现有 {n} 个。",
+    "refused": "{detectors}未设定误报率 {alpha} % 的阈值：需要 {needed} 个非 AI 校准得分，现有 {n} 个。",
     "all_detectors": "所有检测器均",
     "too_few": "{detector}：测试文件太少，不给出比率（非 AI {n_human} 个，AI {n_ai} 个）。",
     "missing_cells": "计划的 {planned} 个变体、读取与得分中，有 {missing} 个不在记录里。",
