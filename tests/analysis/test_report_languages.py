@@ -15,9 +15,9 @@ from bench.analysis.text import EN, ZH, note, speaker, word
 
 #: Latin letters that a Chinese text may hold: names, commands, columns, and terms that Chinese papers use as they are.
 LATIN = {
-    "washtest", "policy", "detector", "header", "AI", "AUC", "ROC", "DET", "JPEG", "PSNR", "SSIM", "DeLong", "McNemar",
-    "Holm", "ECE", "Brier", "Clopper", "Pearson", "Wilson", "Newcombe", "logit", "native", "canonical", "macro", "tables",
-    "csv", "gallery", "failures", "errors", "dB", "n", "p", "t", "A", "B",
+    "washtest", "policy", "detector", "header", "AI", "AUC", "ROC", "DET", "JPEG", "PSNR", "SSIM", "DeLong",
+    "McNemar", "Holm", "ECE", "Brier", "Clopper", "Pearson", "Wilson", "Newcombe", "logit", "native", "canonical",
+    "macro", "tables", "csv", "gallery", "failures", "errors", "dB", "n", "p", "t", "A", "B",
 }  # fmt: skip
 
 
