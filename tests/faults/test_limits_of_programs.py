@@ -20,7 +20,7 @@ STARTED_ELSEWHERE = {
     "attacks/recompress_jpeg.py": "asks cjpeg for its version",
     "bench/downloads.py": "pip fetches a pinned wheel",
     "bench/harness/doctor.py": "asks programs for their versions",
-    "bench/harness/run.py": "asks git for the commit",
+    "bench/harness/header.py": "asks git for the commit",
     "bench/neural/washvae/photographs.py": "the training of washvae, by hand: packages of the distribution",
 }
 
