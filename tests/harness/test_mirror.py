@@ -63,7 +63,7 @@ def run(plan: Any, out: Path, url: str, stop_after: int = 10**6) -> Any:
             raise KeyboardInterrupt
 
     progress = Progress(SILENT.message, SILENT.start, step, SILENT.stop)
-    return run_plan(plan, out, LocalEngine(0), progress, "washtest run made-up", Mirror(url))
+    return run_plan(plan, out, LocalEngine(0), progress, "washtest run made-up", mirror=Mirror(url))
 
 
 def contents(url: str) -> dict[str, bytes]:

@@ -193,7 +193,7 @@ def test_command_of_the_page_on_clusters_runs_and_prints_nothing_of_ray(
 ) -> None:
     page = (tools.root / "docs/clusters.md").read_text("utf-8")
     (line,) = re.findall(r"^washtest (run .*--engine ray.*)$", page, re.M)
-    monkeypatch.setattr("bench.cli.runs.judged", lambda folder, say: 0)  # drawing takes seconds
+    monkeypatch.setattr("bench.cli.runs.judged", lambda folder, say, illustrate=None: 0)  # drawing takes seconds
     words = line.replace("auto", cluster.address).replace("runs/whole", f"{tmp_path}/whole").split()
     chosen = ["--attack", "Png", "--detector", "declared", "--bundle", "gb45438", "--jobs", "1", "--progress", "none"]
     answer = washtest(*words, "--dataset", tiny, *chosen)
