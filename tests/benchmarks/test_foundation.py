@@ -46,7 +46,7 @@ def test_harness_adds_little_to_the_bare_kernels(figure, tmp_path: Path) -> None
     cv2.setNumThreads(1)
     suite = load_suite("quick")
     plan = make_plan(suite, load_dataset(find_dataset("mini")))
-    plan = replace(plan, tasks=tuple(task for task in plan.tasks if task.sample.split == "test")[::6])
+    plan = replace(plan, tasks=plan.tasks[2::6])
     silent = Progress(lambda t: None, lambda n, d: None, lambda v, e: None, lambda: None)
     ready, target = tmp_path / "fitted", tmp_path / "run"
     # Fitted models are kept with the run: both sides start from them.
