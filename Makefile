@@ -53,9 +53,9 @@ site:
 
 results:
 	rm -rf results/mini-quick results/mini-labels results/mini-providers
-	$(PYTHON) -m bench run quick --out results/mini-quick
-	$(PYTHON) -m bench run labels --out results/mini-labels
-	$(PYTHON) -m bench run providers --out results/mini-providers
+	$(PYTHON) -m bench run quick --gallery 0 --out results/mini-quick
+	$(PYTHON) -m bench run labels --gallery 0 --out results/mini-labels
+	$(PYTHON) -m bench run providers --gallery 0 --out results/mini-providers
 
 # Over all runs that lie in results/.
 leaderboard:
