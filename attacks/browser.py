@@ -59,10 +59,14 @@ class BrowserScreenshot:
         return page.name(self)
 
     @property
+    def kind(self) -> str:
+        """The channel without the browser's version, for lists: to ask for that would start the browser."""
+        return f"real:Chromium through playwright {_driver()}"
+
+    @property
     def channel(self) -> str:
         """The browser and what drives it."""
-        driver = package_version("playwright") or "(not installed)"
-        return f"real:Chromium {chromium.version()} through playwright {driver}"
+        return f"real:Chromium {chromium.version()} through playwright {_driver()}"
 
     def missing(self) -> str:
         """The command that installs what is missing here; "" when nothing is."""
@@ -88,3 +92,7 @@ class BrowserScreenshot:
         if shot.size != size:
             raise CodedError("E_TOOL", f"Chromium saved {shot.size} pixels instead of {size}")
         return shot
+
+
+def _driver() -> str:
+    return package_version("playwright") or "(not installed)"

@@ -12,11 +12,8 @@ import contextlib
 import functools
 import os
 import queue
-import signal
-import subprocess
 import threading
 from dataclasses import dataclass, field
-from multiprocessing import util
 from typing import Any
 
 from bench.errors import CodedError, Unavailable
@@ -62,6 +59,8 @@ def missing() -> str:
 @functools.cache
 def version() -> str:
     """Chromium's version as it says itself, e.g. ``156.0.8078.79``."""
+    import subprocess
+
     path = program(*PROGRAMS)
     if path is None:
         return "(not installed)"
@@ -127,6 +126,8 @@ class _Browser:
         self.asked.put(None)
         self.thread.join(0.5 if self.lock.locked() or not self.answered.empty() else 3.0)
         if self.thread.is_alive() and self.process:
+            import signal
+
             with contextlib.suppress(OSError):
                 os.kill(self.process, signal.SIGKILL)  # the driver sees it end, and its calls return with an error
             self.thread.join(5.0)
@@ -186,6 +187,8 @@ _kept: _Browser | None = None
 
 def _browser() -> _Browser:
     """This process's browser. One that a parent process started before it forked is not ours to use or to close."""
+    from multiprocessing import util
+
     global _kept
     if _kept is None or _kept.owner != os.getpid() or not _kept.thread.is_alive():
         _kept = _Browser()

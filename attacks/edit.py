@@ -8,7 +8,6 @@ same masks, same borders.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -220,6 +219,8 @@ def _digest(donor: str) -> dict[str, str]:
     """What the donor holds, for the keys of a run; nothing where there is none."""
     if not donor or not Path(donor).exists():
         return {}
+    import hashlib
+
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in _files(Path(donor))]
     return {f"donor {Path(donor).name}": hashlib.sha256("".join(digests).encode()).hexdigest()[:16]}
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
-import subprocess
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 #: Where mozjpeg's own build installs itself, beside PATH.
 _CJPEG = ("mozjpeg-cjpeg", "cjpeg", "/opt/mozjpeg/bin/cjpeg")
+_MOZJPEG = b"mozjpeg"
 _MOZJPEG_INSTALL = "build github.com/mozilla/mozjpeg and put its cjpeg on PATH (Debian's is libjpeg-turbo's)"
 #: Enough for the largest picture on a busy core; a hang ends here.
 _SECONDS = 120
@@ -113,14 +114,19 @@ class MozJpeg:
         return 100.0 - self.quality
 
     @property
+    def kind(self) -> str:
+        """The channel without a version, for lists: to ask for that would start the program."""
+        return "real:mozjpeg cjpeg"
+
+    @property
     def channel(self) -> str:
         """The program, as far as it is installed."""
         found = mozjpeg()
         return f"real:mozjpeg {found[1]} cjpeg" if found else "real:mozjpeg cjpeg (not installed)"
 
     def missing(self) -> str:
-        """How to get the program where it is not installed."""
-        return "" if mozjpeg() else _MOZJPEG_INSTALL
+        """How to get the program where it is not installed. Starts no program."""
+        return "" if next(_mozjpegs(), None) else _MOZJPEG_INSTALL
 
     def __call__(self, media: Media, rng: np.random.Generator) -> Media:
         """The picture as a new JPEG file.
@@ -136,6 +142,8 @@ class MozJpeg:
         height, width = pixels.shape[:2]
         factors = {"4:4:4": "1x1", "4:2:2": "2x1", "4:2:0": "2x2"}[self.subsampling]
         command = [found[0], "-quality", str(self.quality), "-sample", factors, "-outfile", "out.jpg", "in.ppm"]
+        import tempfile
+
         with tempfile.TemporaryDirectory(prefix="washtest-") as name:
             folder = Path(name)
             (folder / "in.ppm").write_bytes(b"P6 %d %d 255\n" % (width, height) + pixels.tobytes())
@@ -149,15 +157,22 @@ class MozJpeg:
 
 def mozjpeg() -> tuple[str, str] | None:
     """Path and version of mozjpeg's cjpeg; a cjpeg of libjpeg-turbo or of the IJG is another encoder."""
+    return next(((path, version) for path in _mozjpegs() if (version := _mozjpeg_version(path))), None)
+
+
+def _mozjpegs() -> Iterator[str]:
+    """Programs called cjpeg that hold the name which mozjpeg's gives for itself when it is asked for its version."""
     for name in _CJPEG:
         path = program(name)
-        if path and (version := _mozjpeg_version(path)):
-            return path, version
-    return None
+        with contextlib.suppress(OSError):  # one that may be run but not read
+            if path and _MOZJPEG in Path(path).read_bytes():
+                yield path
 
 
 @functools.cache
 def _mozjpeg_version(path: str) -> str:
+    import subprocess
+
     try:
         answer = subprocess.run([path, "-version"], capture_output=True, stdin=subprocess.DEVNULL, timeout=10)
     except (OSError, subprocess.SubprocessError):

@@ -10,7 +10,6 @@ import functools
 import json
 import os
 import shutil
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -126,6 +125,8 @@ class ReExport:
     def _run(self, media: Media) -> bytes:
         """The program's output file, made in a folder of its own."""
         recipe = self.recipe
+        import tempfile
+
         source, target = "in" + EXTENSIONS[media.mime], "out" + EXTENSIONS[recipe.takes[media.mime]]
         words = recipe.metadata[self.metadata]
         texts = {FORMAT: recipe.formats.get(media.mime, ""), OPTIONS: " ".join(words), IN: source, OUT: target}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,6 +76,8 @@ def _eight_bits(samples: np.ndarray, linear: int) -> np.ndarray:
 
 
 def _djxl(data: bytes, bits: int) -> Image.Image:
+    import tempfile
+
     from PIL import Image
 
     path = program("djxl")

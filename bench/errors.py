@@ -6,7 +6,6 @@ goes on, and the code stands in the records where the value would have been.
 
 from __future__ import annotations
 
-import difflib
 import errno
 import re
 from collections.abc import Iterable
@@ -60,6 +59,8 @@ def coded(error: BaseException) -> CodedError:
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     """The answer to an unknown name: what is near, and what exists."""
+    import difflib
+
     names = list(known)
     folded = {n.lower(): n for n in names}
     near = [folded[n] for n in difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.5)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -28,6 +27,7 @@ def import_object(target: str, name: str, folder: Path = Path()) -> Any:
     Raises:
         UserError: no such file, module or attribute, or the code fails while it is imported.
     """
+    import hashlib
     import importlib
 
     module_name, _, attribute = target.rpartition(":")
@@ -77,6 +77,8 @@ def own_code(thing: object) -> dict[str, str]:
     Ours change with the version of this package; a user's file changes whenever it is edited, and views made by the old
     one must not be taken for those of the new one.
     """
+    import hashlib
+
     module = sys.modules.get(type(thing).__module__)
     file = getattr(module, "__file__", None)
     if not file or type(thing).__module__.partition(".")[0] in ("attacks", "bench"):

@@ -6,7 +6,6 @@ is what keeps that affordable.
 
 from __future__ import annotations
 
-import hashlib
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -120,6 +119,8 @@ class Media:
     def sha256(self) -> str:
         """Of the bytes, hexadecimal."""
         if not self._sha256:
+            import hashlib
+
             self._sha256 = hashlib.sha256(self.data).hexdigest()
         return self._sha256
 

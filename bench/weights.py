@@ -8,7 +8,6 @@ used.
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -265,6 +264,8 @@ def digest_of(file: Path) -> str:
 @functools.lru_cache(maxsize=64)
 def _digest_of(file: str, size: int, changed: int) -> str:
     """SHA-256 of a file, once for each state of it."""
+    import hashlib
+
     digest = hashlib.sha256()
     with Path(file).open("rb") as stream:
         while chunk := stream.read(CHUNK):
@@ -279,6 +280,8 @@ def verified(file: Path, sha256: str) -> bytes:
         CodedError: ``E_WEIGHTS_DIGEST``.
         OSError: it cannot be read.
     """
+    import hashlib
+
     data = file.read_bytes()
     if (digest := hashlib.sha256(data).hexdigest()) != sha256:
         raise CodedError("E_WEIGHTS_DIGEST", f"{file.name} has SHA-256 {digest[:16]}..., not {sha256[:16]}...")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 import os
 import re
@@ -140,6 +139,8 @@ def default_folder(suite: str, dataset: str, limit: int | None = None) -> Path:
     """
     changes = {**click.get_current_context().meta.get(CHANGES, {}), "limit": limit}
     made = {name: value for name, value in changes.items() if value is not None}
+    import hashlib
+
     digest = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:6] if made else ""
     # Names come out of files that others wrote: they choose no other folder than this.
     name = "-".join(filter(None, (suite, dataset, digest)))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,6 +64,8 @@ def gallery(
     dataset, recipe = _source(folder, dataset_name, attacks)
     known = [sample.id for sample in dataset.samples]
     if unknown := next((name for name in names if name not in known), None):
+        import difflib
+
         near = difflib.get_close_matches(unknown, known, n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "samples.csv has the ids"
         raise UserError(f"{dataset.name} has no sample {unknown!r}; {hint}")
@@ -101,6 +101,8 @@ def filmstrip(
       washtest filmstrip runs/quick-mini owl_peeking-ai
       washtest filmstrip runs/quick-mini cat_marge --format svg --format pdf --out strips
     """
+    import tempfile
+
     from bench import records
     from bench.analysis.charts import filmstrip as drawing
     from bench.analysis.strips import strip_of

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import click
 
@@ -47,6 +46,8 @@ def _here(places: Sequence[str]) -> Iterator[list[Path]]:
     if not any("://" in place for place in places):
         yield [Path(place) for place in places]
         return
+    from tempfile import TemporaryDirectory
+
     from bench.harness.mirror import Mirror, matching
 
     with TemporaryDirectory(prefix="washtest-") as room:

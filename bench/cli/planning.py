@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,6 +104,8 @@ def plan(
 
 def _costs(suite: Suite, dataset: Dataset, source: Path | None, progress: Progress) -> tuple[Costs, str]:
     """The costs, and where they were measured."""
+    import tempfile
+
     from bench.harness.cost import measure_handful, measured
 
     folder = source or default_folder(suite.name, dataset.name)

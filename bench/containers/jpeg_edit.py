@@ -5,7 +5,6 @@ After the XMP specification part 3, section 1.1.3, EXIF 2.32, section 4.7.2, and
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Collection
 
@@ -37,6 +36,8 @@ _POINTER = (
 
 def guid(extended: bytes) -> str:
     """What names an extended packet: the MD5 digest of its bytes, in upper case."""
+    import hashlib
+
     return hashlib.md5(extended, usedforsecurity=False).hexdigest().upper()
 
 

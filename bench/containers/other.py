@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import io
-import logging
 import struct
 import warnings
 
@@ -14,7 +13,6 @@ from bench.errors import CodedError, Unavailable
 
 _PILLOW = {"image/tiff": "TIFF", "image/avif": "AVIF", "image/heic": "HEIF"}
 _CHANNELS = {"1": 1, "L": 1, "P": 3, "I": 1, "F": 1, "LA": 2, "PA": 4, "RGBA": 4, "RGBa": 4, "RGBX": 4, "CMYK": 4}
-_QUIET = logging.NullHandler()
 #: What brings Pillow a decoder that it lacks.
 HEIC_INSTALL = "pip install 'washtest[heic]'"
 
@@ -78,13 +76,17 @@ def pillow_header(data: bytes, mime: str) -> Header:
         CodedError: ``E_TOO_LARGE`` for a decompression bomb, ``E_CORRUPT`` for whatever else Pillow refuses;
             ``Unavailable`` (``E_NO_DECODER``) when this Pillow cannot read the format.
     """
+    import logging
+
     from PIL import Image
 
     need_decoder(mime)
     if mime == "image/tiff":
         tiff.check_bounds(data)  # Pillow loads every field of every page that the file counts
     # It logs what it refuses; without any handler Python prints that to standard error.
-    logging.getLogger("PIL").addHandler(_QUIET)
+    logger = logging.getLogger("PIL")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

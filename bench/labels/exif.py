@@ -7,7 +7,6 @@ Base64, Artist a UUID; there is neither XMP nor C2PA. How it is signed is not pu
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 
@@ -53,6 +52,7 @@ class ExifSignature:
     def expected(self, claim: Claim) -> dict[str, str]:
         """The two fields, drawn from the claim's message and number."""
         import base64
+        import hashlib
         from uuid import UUID
 
         signature = hashlib.shake_256(bytes.fromhex(claim.message)).digest(_SIGNATURE_BYTES)

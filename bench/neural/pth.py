@@ -11,8 +11,6 @@ from __future__ import annotations
 import functools
 import io
 import math
-import pickletools
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,6 +79,8 @@ def read(source: Path | bytes, key: str = "") -> dict[str, np.ndarray]:
     Raises:
         CodedError: ``E_CHECKPOINT``: no checkpoint, a damaged one, or one that holds anything but tensors.
     """
+    import zipfile
+
     try:
         found, load = _opened(_content(source))
         if key:
@@ -119,6 +119,8 @@ def _opened(content: bytes) -> tuple[Any, Callable[[_Storage], np.ndarray]]:
 
 
 def _open_zip(content: bytes) -> tuple[Any, Callable[[_Storage], np.ndarray]]:
+    import zipfile
+
     import numpy as np
 
     archive = zipfile.ZipFile(io.BytesIO(content))
@@ -208,6 +210,8 @@ class _Interpreter:
 
     def run(self) -> Any:
         """The object that the pickle describes."""
+        import pickletools
+
         for opcode, argument, _ in pickletools.genops(self.stream):
             if opcode.name == "STOP":
                 return self.stack.pop()

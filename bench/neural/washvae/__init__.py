@@ -9,9 +9,9 @@ LATENT_CHANNELS, H/8, W/8)``, scaled to mean 0 and variance 1 in each channel ov
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from bench.errors import Unavailable
 
@@ -48,9 +48,24 @@ def digests() -> tuple[str, ...]:
     Raises:
         Unavailable: ``E_WEIGHTS_MISSING`` where the installation lacks the list.
     """
+    pinned = _measured("sha256")
+    return tuple(str(pinned[name]) for name in GRAPHS)
+
+
+def version() -> str:
+    """What names these weights in tables: 16 hexadecimal digits of the SHA-256 of both graphs, one after the other.
+
+    Written down at the export, so that naming them reads none of them; "missing" where the installation lacks it.
+    """
     try:
-        pinned = json.loads(MEASURED.read_text("utf-8"))["sha256"]
-        return tuple(str(pinned[name]) for name in GRAPHS)
+        return str(_measured("version"))
+    except Unavailable:
+        return "missing"
+
+
+def _measured(name: str) -> Any:
+    try:
+        return json.loads(MEASURED.read_text("utf-8"))[name]
     except (OSError, ValueError, KeyError) as error:
         raise Unavailable(
             "E_WEIGHTS_MISSING", f"washvae's digests cannot be read ({error}); install washtest again"
@@ -59,6 +74,8 @@ def digests() -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=len(GRAPHS))
 def _graph(name: str) -> bytes:
+    import hashlib
+
     pinned = digests()[GRAPHS.index(name)]
     try:
         graph = (FOLDER / name).read_bytes()

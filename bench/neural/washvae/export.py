@@ -66,6 +66,7 @@ def main(checkpoint: Path, photographs: Path, further: tuple[str, ...]) -> None:
     state = saved["state"]
     measured = {
         "sha256": {name: hashlib.sha256(graph).hexdigest() for name, graph in content.items()},
+        "version": hashlib.sha256(b"".join(content.values())).hexdigest()[:16],
         "bytes": {name: len(graph) for name, graph in content.items()},
         "parameters": sum(value.numel() for value in trained.parameters()),
         "trained_on": len(training),
