@@ -6,7 +6,6 @@ A shard is three files of one name; its ``views`` file is written last and so co
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -112,6 +111,8 @@ def view_key(*parts: object) -> str:
     Args:
         parts: sample id and sha256, regime, label bundle, attack repr, run seed, versions that change the output.
     """
+    import hashlib
+
     text = "\x1f".join(str(part) for part in parts)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -172,6 +173,8 @@ def shard_name(parts: Sequence[bytes]) -> str:
     Args:
         parts: the content of the files, in the order of ``TABLES``.
     """
+    import hashlib
+
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:16] + ".parquet"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, FrozenInstanceError, dataclass, fields
 from typing import Any, TypeVar, dataclass_transform
 
 T = TypeVar("T")
@@ -34,12 +34,24 @@ def settings(cls: type[T]) -> type[T]:
             own(self)
 
     cls.__post_init__ = __post_init__  # type: ignore[attr-defined]
-    # One comparison for all: one generated for each of some hundred classes would be a fifth of a list's start-up.
-    made: Any = dataclass(frozen=True, repr=False, eq=False, match_args=False)(cls)
-    made.__eq__, made.__hash__ = _equal, _hash
+    # Methods that all such classes share: those that ``dataclass`` compiles for each would be a fifth of the time that
+    # a list of the hundred attacks takes.
+    made: Any = dataclass(repr=False, eq=False, match_args=False)(cls)
+    made.__setattr__, made.__delattr__, made.__eq__, made.__hash__ = _set_once, _keep, _equal, _hash
     if "__repr__" not in cls.__dict__:
         made.__repr__ = _short_repr
     return made  # type: ignore[no-any-return]
+
+
+def _set_once(self: Any, name: str, value: object) -> None:
+    """``__init__`` sets every field, and after that nothing can be set."""
+    if name in self.__dict__ or name not in self.__dataclass_fields__:
+        raise FrozenInstanceError(f"cannot assign to field {name!r}")
+    object.__setattr__(self, name, value)
+
+
+def _keep(self: Any, name: str) -> None:
+    raise FrozenInstanceError(f"cannot delete field {name!r}")
 
 
 def _compared(self: Any) -> tuple[Any, ...]:

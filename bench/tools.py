@@ -66,14 +66,15 @@ def distributions_with_entry_points(prefix: str) -> list[tuple[str, str, str]]:
 
     Reads the ``entry_points.txt`` of each installed distribution; most have none of ours, and those are not parsed.
     """
-    found = []
+    found, wanted = [], f"[{prefix}".encode()
     for _, folder in sorted(_installed().values()):
         try:
-            with open(f"{folder}/entry_points.txt", encoding="utf-8") as file:  # noqa: PTH123  (start-up path)
-                text = file.read()
+            with open(f"{folder}/entry_points.txt", "rb", buffering=0) as file:  # noqa: PTH123  (start-up path)
+                content = file.read()
+            if wanted not in content:
+                continue
+            text = content.decode()
         except (OSError, UnicodeDecodeError):
-            continue
-        if f"[{prefix}" not in text:
             continue
         group = ""
         for line in map(str.strip, text.splitlines()):

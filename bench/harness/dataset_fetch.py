@@ -13,14 +13,17 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.errors import CodedError, UserError
 from bench.files import write_whole, writing
 from bench.harness import origins
 from bench.harness.origins import Archive, Origin
 from bench.harness.samples import Dataset, Sample, load_dataset
-from bench.transfer import Expected, Patience, fetch
 from bench.weights import digest_of
+
+if TYPE_CHECKING:
+    from bench.transfer import Expected, Patience
 
 #: Classes of licence under which anyone may fetch and use a file.
 OPEN = ("permissive", "free-software")
@@ -57,6 +60,8 @@ class Item:
 
     def expected(self) -> Expected:
         """What comes from the origin, which is the sample itself unless something was made of it."""
+        from bench.transfer import Expected  # the client of HTTP is not for lists
+
         if self.recipe:
             return Expected(LARGEST)
         return Expected(self.bytes or LARGEST, self.bytes or None, self.sample.sha256)
@@ -233,6 +238,8 @@ class _Work:
             yield from self._unpacked(archive, packed)
 
     def _alone(self, item: Item) -> CodedError | None:
+        from bench.transfer import fetch
+
         assert item.source is not None
         # What a broken line left lies beside the file, where the next start finds it.
         item.sample.path.parent.mkdir(parents=True, exist_ok=True)
@@ -244,6 +251,8 @@ class _Work:
         return self._kept(item, raw.read_bytes()) if item.recipe else None
 
     def _unpacked(self, archive: Archive, packed: list[Item]) -> Iterator[tuple[Item, CodedError | None]]:
+        from bench.transfer import Expected, fetch
+
         kept = self.into / f".{archive.sha256[:16]}.archive"
         by_path: dict[str, list[Item]] = {}
         for item in packed:

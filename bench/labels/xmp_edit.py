@@ -55,7 +55,8 @@ ELEMENT, ATTRIBUTE = Style(), Style("attribute")
 #: Between namespace and name in expat's tags; expat refuses a URI that contains it, and a brace is in none.
 _SEPARATOR = "}"
 _RDF_RDF, _RDF_ABOUT = RDF + _SEPARATOR + "RDF", RDF + _SEPARATOR + "about"
-_UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+#: Whatever XML 1.0 cannot hold (its production 2, ``Char``).
+_UNWRITABLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _TAG = re.compile(rb"""<[^"'>]++(?:"[^"]*+"[^"'>]*+|'[^']*+'[^"'>]*+)*+>""")
 _ATTRIBUTE = re.compile(rb"""\s++([^\s=/>]++)\s*+=\s*+("[^"]*+"|'[^']*+')""")
 

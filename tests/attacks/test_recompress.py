@@ -162,7 +162,7 @@ def fake(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
 
 def test_mozjpeg_that_fails_is_coded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake(tmp_path, monkeypatch, "echo 'one' >&2; echo 'Maximum supported image dimension' >&2; exit 3")
-    assert MozJpeg().channel == "real:mozjpeg 4.1.5 cjpeg"
+    assert MozJpeg().channel == "real:mozjpeg 4.1.5 cjpeg" and not MozJpeg().missing()
     with pytest.raises(CodedError, match="E_TOOL: cjpeg ended with code 3: Maximum supported image dimension"):
         MozJpeg()(PHOTO, RNG)
 

@@ -191,7 +191,9 @@ def _many(folder: Path, n: int) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("arguments", ["--help", "--version", "list attacks", "list detectors"])
+@pytest.mark.parametrize(
+    "arguments", ["--help", "--version", *(f"list {kind}" for kind in ("attacks", "detectors", "labels", "suites"))]
+)
 def test_start_up(arguments: str, figure) -> None:
     """Nothing heavy is loaded: ``tests/cli/test_cli_start.py`` holds every command to that."""
     works = {

@@ -66,6 +66,39 @@ def test_answers_without_loading_anything_heavy(arguments: list[str], tools) -> 
     assert done.stderr.strip() == "LOADED []"
 
 
+#: What a list does without: workers, programs, temporary folders, digests of weights, checkpoints, the network.
+NEEDLESS = ("multiprocessing", "subprocess", "tempfile", "asyncio", "hashlib", "zipfile", "pickletools", "http.client")
+#: Answers of ``washtest list``, with what it started, what it read of weights, and what it loaded of the above.
+WATCHED = f"""
+import sys
+found = []
+def watch(event, arguments):
+    name = str(arguments[0]) if arguments else ""
+    if event in ("subprocess.Popen", "os.system", "os.posix_spawn", "os.fork", "os.exec"):
+        found.append(f"{{event}} {{name}}")
+    if event == "open" and name.endswith((".onnx", ".pth", ".bin", ".safetensors", ".pt")):
+        found.append(f"read {{name}}")
+sys.addaudithook(watch)
+from bench.cli import cli
+cli.main(sys.argv[1:], "washtest", standalone_mode=False)
+print(found + [name for name in {NEEDLESS!r} if name in sys.modules], file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("kind", ["attacks", "platforms", "labels", "bundles", "detectors", "published", "suites"])
+def test_list_starts_no_program_and_reads_no_weights(kind: str, tools, tmp_path: Path) -> None:
+    # A program of every name that a list could wish to ask for its version.
+    for name in ("cjpeg", "mozjpeg-cjpeg", "chromium"):
+        (tmp_path / name).write_text("#!/bin/sh\necho mozjpeg version 4.1.5 >&2\n")
+        (tmp_path / name).chmod(0o755)
+    environment = os.environ | {"PYTHONPATH": str(tools.root), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        [sys.executable, "-c", WATCHED, "list", kind], capture_output=True, text=True, env=environment, timeout=60
+    )
+    assert (done.returncode, done.stderr.strip()) == (0, "[]"), done.stderr
+    assert done.stdout.strip()
+
+
 def test_version_is_the_packages(washtest) -> None:
     assert washtest("--version").out == f"washtest {__version__}\n"
 

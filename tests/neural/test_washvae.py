@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bench.errors import Unavailable
-from bench.neural import onnx, washvae
+from bench.neural import onnx, vae, washvae
 from bench.neural.washvae import DECODER_REACH, DOWNSCALE, ENCODER_REACH, LATENT_CHANNELS, data, export
 from bench.neural.washvae.photographs import resource
 
@@ -40,6 +40,14 @@ def noise(*shape: int) -> np.ndarray:
 
 def test_both_graphs_together_are_under_four_megabytes() -> None:
     assert len(washvae.encoder()) + len(washvae.decoder()) <= 4_000_000
+
+
+def test_version_is_the_digest_of_both_graphs_which_are_not_read_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = hashlib.sha256(washvae.encoder() + washvae.decoder()).hexdigest()
+    monkeypatch.setattr(washvae, "_graph", None)
+    assert washvae.version() == vae.named("washvae").version() == digest[:16]
+    monkeypatch.setattr(washvae, "MEASURED", washvae.FOLDER / "none.json")
+    assert washvae.version() == "missing"
 
 
 @pytest.mark.parametrize(("change", "code"), [(b"altered", "E_WEIGHTS_DIGEST"), (None, "E_WEIGHTS_MISSING")])
