@@ -39,7 +39,7 @@ def main() -> None:
     except OSError as error:  # a folder that may not be read, a name that is too long, a disk that fails
         note(f"washtest: {error}")
         code = 2
-    # The process ends: to look through all that was loaded for cycles, as Python does then, is a sixth of a list's time.
+    # The process ends; to look through all that was loaded for cycles, as Python does then, takes a sixth of a list.
     gc.freeze()
     sys.exit(code if isinstance(code, int) else 0)
 

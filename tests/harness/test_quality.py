@@ -8,7 +8,8 @@ import pytest
 import skimage.data
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from bench.harness.quality import WINDOW, psnr, ssim
+from bench.harness import quality
+from bench.harness.quality import STRIP, WINDOW, psnr, ssim
 
 
 def damaged(pixels: np.ndarray) -> dict[str, np.ndarray]:
@@ -24,6 +25,14 @@ def damaged(pixels: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
+def reference_ssim(one: np.ndarray, other: np.ndarray) -> float:
+    grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (one, other)]
+    found: float = structural_similarity(
+        *grey, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255
+    )
+    return found
+
+
 @pytest.fixture(scope="module")
 def photo() -> np.ndarray:
     return np.ascontiguousarray(skimage.data.astronaut()[:201, 100:333])
@@ -33,13 +42,44 @@ def photo() -> np.ndarray:
 def test_quality_is_that_of_scikit_image(photo: np.ndarray, how: str) -> None:
     other = np.ascontiguousarray(damaged(photo)[how])
     assert psnr(photo, other) == pytest.approx(peak_signal_noise_ratio(photo, other), abs=1e-9)
-    grey = [cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) for p in (photo, other)]
-    expected = structural_similarity(
-        *grey, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255
-    )
-    got = ssim(photo, other)
-    assert got is not None
-    assert abs(got - expected) <= 2e-3
+    assert ssim(photo, other) == pytest.approx(reference_ssim(photo, other), abs=1e-5)
+
+
+def made_up(shape: tuple[int, int]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Pairs that are hard on single precision: flat, faint, of one extreme or both."""
+    rng = np.random.default_rng(0)
+    black, bright, white = (np.full((*shape, 3), value, np.uint8) for value in (0, 250, 255))
+    noise, other = rng.integers(0, 256, (2, *shape, 3), dtype=np.uint8)
+    faint, fainter = (250 + rng.integers(-2, 3, (2, *shape, 3))).astype(np.uint8)
+    halved = black.copy()
+    halved[:, shape[1] // 2 :] = 255
+    return {
+        "black, white": (black, white), "bright, white": (bright, white), "noise, noise": (noise, other),
+        "noise, white": (noise, white), "faint, faint": (faint, fainter), "faint, flat": (faint, bright),
+        "halves": (halved, 255 - halved), "halves, noise": (halved, noise),
+    }  # fmt: skip
+
+
+#: Single rows and columns of results, whole strips, and one row more or less.
+SHAPES = [(11, 11), (11, 90), (90, 11), (12, 13), (STRIP + 10, 64), (STRIP + 11, 65), (STRIP + 9, 33), (139, 101)]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "x".join(map(str, shape)))
+def test_ssim_of_any_size_and_content_is_that_of_scikit_image(shape: tuple[int, int]) -> None:
+    for name, (one, other) in made_up(shape).items():
+        # The variance of flat, bright pictures is a small difference of large numbers.
+        tolerance = 3e-4 if "faint" in name or "bright" in name else 1e-5
+        assert ssim(one, other) == pytest.approx(reference_ssim(one, other), abs=tolerance), name
+        assert ssim(one, one) == pytest.approx(1, abs=1e-6)
+
+
+def test_ssim_depends_on_no_strip(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = damaged(photo)["noise"]
+    expected = ssim(photo, other)
+    assert ssim(photo, other) == expected
+    for rows in (1, 7, 64, 1000):
+        monkeypatch.setattr(quality, "STRIP", rows)
+        assert ssim(photo, other) == pytest.approx(expected, abs=1e-9)
 
 
 def test_equal_pictures_are_infinitely_good(photo: np.ndarray) -> None:
