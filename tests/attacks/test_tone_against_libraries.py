@@ -11,7 +11,7 @@ import skimage.exposure
 import skimage.filters
 from PIL import Image, ImageEnhance, ImageFilter
 
-from attacks.colour import Brightness, Contrast, Gamma, Greyscale, Hue, Palette, Saturation
+from attacks.colour import Brightness, Contrast, Gamma, Greyscale, Hue, Palette, Saturation, mean_grey
 from attacks.tone import Blur, BoxBlur, Median, Noise, PillowBlur, PoissonNoise, Sharpen, SpeckleNoise
 from bench.harness.quality import psnr
 from bench.media import Media
@@ -29,6 +29,14 @@ PHOTO = media(skimage.data.astronaut()[30:180, 120:321])
 NOISE = media(rng(9).integers(0, 256, (64, 80, 3), np.uint8))
 GREY = media(np.repeat(skimage.data.camera()[100:200, 150:300, None], 3, axis=2))
 PICTURES = pytest.mark.parametrize("picture", [PHOTO, NOISE, GREY], ids=["photo", "noise", "grey"])
+
+
+#: Every value once, in grey.
+RAMP = media(np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2))
+
+
+def image(picture: Media) -> Image.Image:
+    return Image.fromarray(picture.pixels())
 
 
 def pixels(attack, picture: Media = PHOTO, seed: int = 0) -> np.ndarray:
@@ -66,6 +74,25 @@ def test_setting_that_asks_for_nothing_leaves_the_pixels(attack, picture: Media)
 def test_factors_are_pillows_to_the_byte(attack, enhance, factor: float, picture: Media) -> None:
     expected = enhance(Image.fromarray(picture.pixels())).enhance(factor)
     assert np.array_equal(pixels(attack(factor=factor), picture), np.asarray(expected))
+
+
+@pytest.mark.parametrize("factor", [0, 1 / 3, 0.5, 0.7, 0.999, 1, 1.0001, 1.1, 1.4, 1.5, 2, np.e, 3.9, 4])
+def test_tables_are_pillows_for_every_value_and_mean(factor: float) -> None:
+    assert np.array_equal(
+        pixels(Brightness(factor), RAMP), np.asarray(ImageEnhance.Brightness(image(RAMP)).enhance(factor))
+    )
+    for grey in range(256):  # a flat picture with every value in it once: its mean takes every grey but the outermost
+        flat = np.full((48, 64, 3), grey, np.uint8)
+        flat[:4] = RAMP.pixels().reshape(4, 64, 3)
+        expected = ImageEnhance.Contrast(Image.fromarray(flat)).enhance(factor)
+        assert np.array_equal(pixels(Contrast(factor), media(flat)), np.asarray(expected)), grey
+
+
+def test_mean_grey_is_pillows_where_it_lies_between_two_values() -> None:
+    for seed in range(300):
+        few = rng(seed).integers(0, 256, (1 + seed % 3, 2, 3), np.uint8)  # sums of 2, 4 or 6: many means end in .5
+        expected = ImageEnhance.Contrast(Image.fromarray(few)).enhance(0)
+        assert mean_grey(few) == np.asarray(expected)[0, 0, 0]
 
 
 @PICTURES
