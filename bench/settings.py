@@ -23,6 +23,8 @@ def settings(cls: type[T]) -> type[T]:
     ``Jpeg(progressive='no')`` would else run and mean something else. A whole number given for a ``float`` becomes one:
     ``Blur(sigma=1)`` and ``Blur(sigma=1.0)`` are one setting and must have one name.
 
+    A class that inherits from such a class is decorated with ``settings`` again, not with ``dataclass``.
+
     Raises:
         ValueError: when such a class is made with a parameter of another kind.
     """
