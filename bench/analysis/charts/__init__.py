@@ -30,11 +30,12 @@ from bench.analysis.charts.subgroups import subgroup_charts
 from bench.analysis.charts.survival import survival_charts
 from bench.analysis.charts.svg import Drawing
 from bench.analysis.charts.watermarks import watermark_charts
+from bench.analysis.frames import POOLED
 from bench.errors import unknown
 from bench.files import write_whole
 from bench.records import Run
 
-#: Kinds of chart, in the order of the report -> the tables each is drawn from.
+#: Kinds of chart, in the order of the report -> the tables each is drawn from; of ``detector_errors`` the pooled rows.
 NEEDS: dict[str, tuple[str, ...]] = {
     "label_survival": ("label_survival",),
     "watermark_survival": ("watermark_survival",),
@@ -158,7 +159,11 @@ def draw(run: Run, tables: Mapping[str, pd.DataFrame], only: Sequence[str] | Non
         tables: of ``bench.analysis.tables.make``; those of ``needed(only)`` are used.
         only: kinds of chart; None for all but ``ON_DEMAND``.
     """
-    for kind in wanted(only):
+    kinds = wanted(only)
+    if "detector_errors" in needed(only):  # most of its rows are of one source each, and no chart shows those
+        errors = tables["detector_errors"]
+        tables = {**tables, "detector_errors": errors[errors["source"].eq(POOLED)]}
+    for kind in kinds:
         of_detectors, maker = MAKERS[kind]
         for name, made in maker(run, *(tables[table] for table in NEEDS[kind])):
             if of_detectors:

@@ -16,10 +16,11 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis, YAxis
+from matplotlib.patches import Patch, Rectangle
 from matplotlib.path import Path
 from matplotlib.text import Text
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter
-from matplotlib.transforms import IdentityTransform
+from matplotlib.transforms import IdentityTransform, Transform
 
 from bench.analysis.stats import Floats
 
@@ -208,8 +209,24 @@ class _Left(_Plain, YAxis):
     side = "left"
 
 
+class _Paper(Rectangle):
+    """What a panel is drawn on; all that it holds is cut to it, and asks it for its transform."""
+
+    def get_patch_transform(self) -> Transform:
+        """None: it is the unit square."""
+        return IdentityTransform()
+
+
 class Panel(Axes):
-    """Axes with plain ticks at the left and at the bottom."""
+    """Axes with plain ticks at the left and at the bottom, whose limits come from lines or are set."""
+
+    def add_patch(self, p: Patch) -> Patch:
+        """Like matplotlib's, but the limits do not follow: every chart with patches sets them."""
+        self.add_artist(p)
+        return p
+
+    def _gen_axes_patch(self) -> Patch:
+        return _Paper((0, 0), 1, 1)
 
     def _init_axis(self) -> None:
         self.xaxis, self.yaxis = _Bottom(self, clear=False), _Left(self, clear=False)
