@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,13 +60,13 @@ def analyse(
     for name, table in made.items():
         written.append(run_folder / "tables" / f"{name}.csv")
         write_whole(written[-1], render.to_csv(table))
-    drawings = []
-    for chart in charts.rendered(run, made, formats=tuple(dict.fromkeys(("svg", *formats))), jobs=jobs):
-        drawings.append(report.drawn(chart))
+    shown = []
+    for chart in charts.rendered(run, made, formats=formats, jobs=jobs, page=True):
+        shown.append(replace(chart, files={}))
         for form in formats:
             written.append(run_folder / "charts" / f"{chart.name}.{form}")
             write_whole(written[-1], chart.files[form])
-    written.append(report.write_report(run, made, run_folder / "report.html", drawings))
+    written.append(report.write_report(run, made, run_folder / "report.html", shown))
     names = [path.relative_to(run_folder).as_posix() for path in written]
     _drop_stale(run_folder, names)
     state = {"digest": digest, "gallery": _pictures(run_folder), "formats": sorted(formats), "files": names}

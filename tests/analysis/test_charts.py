@@ -5,19 +5,15 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 import matplotlib as mpl
-import numpy as np
 import pytest
 from figure_checks import nothing_overlaps, texts_of
 from made_up_runs import ATTACKS, Spec, chance, detector, people, write
 from matplotlib.colors import to_rgba
-from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
-from matplotlib.textpath import TextToPath
 
 from bench import records
 from bench.analysis import charts, tables
 from bench.analysis.charts import style
-from bench.analysis.page.inline import frame_rule, inline_svg
 from bench.errors import UserError
 
 
@@ -200,55 +196,3 @@ def test_attacks_of_one_severity_are_not_joined(make_run):
     misses = figure.axes[1]
     assert [line.get_ydata().tolist() for line in misses.lines] == [[0, 0, 0], [100]]
     assert "Hollow" in texts_of(figure)[-1] or any("Hollow" in word for word in texts_of(figure))
-
-
-def test_an_inlined_chart_needs_no_style_and_meets_no_other(small):
-    with style.styled():
-        svg = style.to_bytes(draw(small, ["severity"])[0].figure, "svg").decode()
-    one, two = inline_svg(svg, "c1"), inline_svg(svg, "c2")
-    assert "style=" not in one and "<style" not in one and "<?xml" not in one
-    ids = [{el.get("id") for el in ET.fromstring(text).iter() if el.get("id")} for text in (one, two)]
-    assert not ids[0] & ids[1]
-    used = {el.get("href")[1:] for el in ET.fromstring(one).iter() if el.get("href")}
-    assert used and used <= ids[0]
-    assert ET.fromstring(one).get("aria-labelledby") == "c1-label"
-
-
-def test_inlining_keeps_every_colour():
-    svg = '<?xml version="1.0"?><svg width="72pt" height="36pt" viewBox="0 0 72 36">'
-    svg += '<path d="M 0 0" style="fill: #ff0000; stroke-width: 0.8" clip-path="url(#p)"/></svg>'
-    text = inline_svg(svg, "x")
-    assert 'fill="#ff0000" stroke-width="0.8" clip-path="url(#x-p)"' in text
-    assert 'width="115" height="58"' in text
-    assert frame_rule(text, "x") == "#x { width: 115px; aspect-ratio: 115 / 58; }"
-    assert np.isclose(72 * 1.6, 115, atol=0.5)
-
-
-def test_inlining_keeps_only_ids_that_are_used():
-    svg = '<svg width="72pt" height="36pt"><g id="text_1"><path id="F-2c" d="M 0.12345 -6.789 \nz"/>'
-    svg += '<use xlink:href="#F-2c" transform="translate(92.984375 0)"/></g></svg>'
-    text = inline_svg(svg, "x")
-    assert '<g><path id="x-F-2c" d="M 0.12 -6.78 z"/><use href="#x-F-2c" transform="translate(92.98 0)"/></g>' in text
-
-
-def test_inlined_text_is_text_at_its_place_and_of_its_length():
-    words = "final --flags <x> & 50 %  AVA"
-    with style.styled():
-        made = style.figure(4, 1)
-        made.text(0.1, 0.2, words, fontsize=9, fontweight="bold", rotation=90)
-        bold = FontProperties(family="DejaVu Sans", size=9, weight="bold")
-        width, _, _ = TextToPath().get_text_width_height_descent(words, bold, ismath=False)
-        svg = ET.fromstring(inline_svg(style.to_bytes(made, "svg").decode(), "c"))
-    (text,) = svg.iter("{http://www.w3.org/2000/svg}text")
-    assert text.text == words and text.get("font-size") == "9" and text.get("font-weight") == "bold"
-    assert "rotate(-90)" in text.get("transform")
-    assert float(text.get("textLength")) == pytest.approx(width, abs=0.5)
-    assert not list(svg.iter("{http://www.w3.org/2000/svg}use"))
-
-
-def test_glyphs_that_are_not_their_words_stay_glyphs():
-    with style.styled():
-        made = style.figure(4, 1)
-        made.text(0.1, 0.2, "abc")
-        svg = style.to_bytes(made, "svg").decode().replace("<!-- abc -->", "<!-- abcd -->")
-    assert "<text" not in inline_svg(svg, "c") and inline_svg(svg, "c").count("<use") == 3

@@ -187,9 +187,13 @@ class TestSubgroups:
         (panel,) = figure.axes
         names = [label.get_text() for label in panel.get_yticklabels()]
         assert names == ["all", "museum", "phone"]
-        dots = {(line.get_marker(), round(line.get_ydata()[0])): line.get_xdata()[0]
-                for line in panel.lines
-                if len(line.get_xdata()) == 1 and line.get_transform() == panel.transData}  # fmt: skip
+        dots = {(line.get_marker(), round(y)): x
+                for line in panel.lines if line.get_marker() in "os" and line.get_transform() == panel.transData
+                for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)}  # fmt: skip
+        bars = [[tuple(100 * table.loc[(attack, name), ["fpr_low", "fpr_high"]]) for name in ("*", "museum", "phone")]
+                for attack in ("Identity()", "Jpeg(quality=50)")]  # fmt: skip
+        drawn = [[tuple(part[:, 0]) for part in lines.get_segments()] for lines in panel.collections]
+        np.testing.assert_allclose(drawn, bars)
         for marker, attack in (("o", "Identity()"), ("s", "Jpeg(quality=50)")):
             for y, name in enumerate(("*", "museum", "phone")):
                 assert dots[marker, y] == 100 * table.loc[(attack, name), "fpr"]
@@ -217,8 +221,8 @@ class TestQuality:
         errors = main_rows(tables.make(run, ["detector_errors"])["detector_errors"])
         errors = errors[errors["source"].eq(POOLED)].set_index("attack")
         figure = draw(run, "quality")[0].figure
-        drawn = {tuple(np.round((line.get_xdata()[0], line.get_ydata()[0]), 6))
-                 for line in figure.axes[0].lines if len(line.get_xdata()) == 1}  # fmt: skip
+        drawn = {tuple(np.round(point, 6)) for line in figure.axes[0].lines for point in line.get_xydata()
+                 if line.get_marker() != "None"}  # fmt: skip
         for attack, psnr in (("Jpeg(quality=90)", 40), ("Jpeg(quality=50)", 20)):
             # One of 20 files came through unchanged: the mean squared error is 19/20 of that of the others.
             wanted = psnr - 10 * np.log10(19 / 20), 100 - 100 * errors.loc[attack, "fnr"]

@@ -73,8 +73,8 @@ def test_the_cross_is_the_rates_and_intervals_of_the_table_and_its_axes_are_mark
     upright = [line for line in panel.lines if line.get_alpha() and np.ptp(np.asarray(line.get_xdata(), float)) == 0]
     ends = norm.cdf(upright[0].get_ydata())
     assert ends == pytest.approx(np.clip([now["fnr_low"], now["fnr_high"]], ends.min(), ends.max()))
-    for tick in panel.xaxis.get_major_ticks():
-        assert 100 * norm.cdf(tick.get_loc()) == pytest.approx(float(tick.label1.get_text()))
+    for place, label in zip(panel.get_xticks(), panel.get_xticklabels(), strict=True):
+        assert 100 * norm.cdf(place) == pytest.approx(float(label.get_text()))
     assert any("EER" in word for word in texts_of(chart.figure))
 
 

@@ -23,15 +23,13 @@ from bench.analysis.text import EN, speaker
 def page_of(run) -> str:
     made = tables.make(run)
     with style.styled():
-        return report.build(run, made, [report.drawn(as_files(chart, ["svg"])) for chart in draw(run, made)])
+        return report.build(run, made, [as_files(chart, [], page=True) for chart in draw(run, made)])
 
 
 @pytest.fixture(scope="module")
 def page(real) -> str:
     with style.styled():
-        return report.build(
-            real.run, real.tables, [report.drawn(as_files(chart, ["svg"])) for chart in real.charts.values()]
-        )
+        return report.build(real.run, real.tables, [as_files(chart, [], page=True) for chart in real.charts.values()])
 
 
 class Checker(HTMLParser):

@@ -45,8 +45,8 @@ def short_page(tmp_path_factory) -> Path:
 def write_page(path: Path, run: records.Run, only: Sequence[str] | None = None) -> Path:
     made = tables.make(run)
     with style.styled():
-        charts = {chart.kind: as_files(chart, ["svg"]) for chart in draw(run, made, only)}
-        path.write_text(report.build(run, made, [report.drawn(chart) for chart in charts.values()]), "utf-8")
+        charts = {chart.kind: as_files(chart, [], page=True) for chart in draw(run, made, only)}
+        path.write_text(report.build(run, made, [*charts.values()]), "utf-8")
     return path
 
 

@@ -33,7 +33,7 @@ REPORT = (
     "run = load(Path(sys.argv[1])); made = tables.make(run)\n"
     "for table in made.values(): render.to_csv(table)\n"
     "tabled = now()\n"
-    "drawn = [report.drawn(one) for one in charts.rendered(run, made, formats=['svg'], jobs=0)]\n"
+    "drawn = [*charts.rendered(run, made, formats=['svg'], jobs=0, page=True)]\n"
     "charted = now(); report.build(run, made, drawn)\n"
     "print(tabled - start, charted - tabled, now() - charted)\n"
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -28,12 +28,14 @@ from bench.analysis.charts.slope import slope_charts
 from bench.analysis.charts.spread import spread
 from bench.analysis.charts.subgroups import subgroup_charts
 from bench.analysis.charts.survival import survival_charts
+from bench.analysis.charts.svg import Drawing
 from bench.analysis.charts.watermarks import watermark_charts
+from bench.analysis.frames import POOLED
 from bench.errors import unknown
 from bench.files import write_whole
 from bench.records import Run
 
-#: Kinds of chart, in the order of the report -> the tables each is drawn from.
+#: Kinds of chart, in the order of the report -> the tables each is drawn from; of ``detector_errors`` the pooled rows.
 NEEDS: dict[str, tuple[str, ...]] = {
     "label_survival": ("label_survival",),
     "watermark_survival": ("watermark_survival",),
@@ -85,12 +87,19 @@ class Rendered:
         name: of its files, without the ending.
         subject: as of ``Chart``.
         files: format -> the bytes of the file.
+        element: the chart for a page of HTML, "" where it was not asked for; its ids start with ``id``.
     """
 
     kind: str
     name: str
     subject: str
     files: dict[str, bytes]
+    element: str = ""
+
+    @property
+    def id(self) -> str:
+        """Of the chart on a page."""
+        return f"c-{self.name}"
 
 
 def file_name(kind: str, subject: str) -> str:
@@ -150,7 +159,11 @@ def draw(run: Run, tables: Mapping[str, pd.DataFrame], only: Sequence[str] | Non
         tables: of ``bench.analysis.tables.make``; those of ``needed(only)`` are used.
         only: kinds of chart; None for all but ``ON_DEMAND``.
     """
-    for kind in wanted(only):
+    kinds = wanted(only)
+    if "detector_errors" in needed(only):  # most of its rows are of one source each, and no chart shows those
+        errors = tables["detector_errors"]
+        tables = {**tables, "detector_errors": errors[errors["source"].eq(POOLED)]}
+    for kind in kinds:
         of_detectors, maker = MAKERS[kind]
         for name, made in maker(run, *(tables[table] for table in NEEDS[kind])):
             if of_detectors:
@@ -159,10 +172,14 @@ def draw(run: Run, tables: Mapping[str, pd.DataFrame], only: Sequence[str] | Non
                 yield Chart(kind, name, "", made)
 
 
-def as_files(chart: Chart, formats: Sequence[str]) -> Rendered:
-    """The chart in these formats; use within ``style.styled()``."""
-    files = {form: style.to_bytes(chart.figure, form) for form in formats}
-    return Rendered(chart.kind, chart.name, chart.subject, files)
+def as_files(chart: Chart, formats: Sequence[str], page: bool = False) -> Rendered:
+    """The chart in these formats, and for a page of HTML; use within ``style.styled()``."""
+    drawing = Drawing.of(chart.figure) if page or "svg" in formats else None
+    files = {}
+    for form in formats:
+        files[form] = drawing.file().encode() if drawing and form == "svg" else style.to_bytes(chart.figure, form)
+    made = Rendered(chart.kind, chart.name, chart.subject, files)
+    return replace(made, element=drawing.element(made.id)) if drawing and page else made
 
 
 def rendered(
@@ -171,6 +188,7 @@ def rendered(
     only: Sequence[str] | None = None,
     formats: Sequence[str] = ("svg", "png"),
     jobs: int | None = None,
+    page: bool = False,
 ) -> Iterator[Rendered]:
     """The charts of a run as files, in the order of ``CHARTS``; the same bytes for any number of jobs.
 
@@ -180,6 +198,7 @@ def rendered(
         only: kinds of chart; None for all but ``ON_DEMAND``.
         formats: some of ``FORMATS``.
         jobs: worker processes; 0 for none, None for one per processor.
+        page: also for a page of HTML.
 
     Raises:
         UserError: an unknown kind of chart or format.
@@ -187,7 +206,7 @@ def rendered(
     check_names(only, formats)
 
     def of_kind(kind: str) -> list[Rendered]:
-        return [as_files(chart, formats) for chart in draw(run, tables, [kind])]
+        return [as_files(chart, formats, page) for chart in draw(run, tables, [kind])]
 
     with style.styled():
         for charts in spread(of_kind, wanted(only), jobs):

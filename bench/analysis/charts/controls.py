@@ -99,7 +99,7 @@ def _of_watermarks(table: pd.DataFrame) -> Iterator[Panel]:
 def _of_detectors(run: Run, frozen: pd.DataFrame, errors: pd.DataFrame) -> Iterator[Panel]:
     for name in detector_names(run):
         rows = at_threshold(errors, name, main_threshold(frozen, name))
-        rows = rows[rows["source"].eq(POOLED) & rows["regime"].eq(regime_names(run)[0])]
+        rows = rows[rows["regime"].eq(regime_names(run)[0])]
         for rate, about, measure in (("fnr", "AI files", "missed"), ("fpr", "human files", "flagged")):
             yield Panel(name, about, measure, None, _rates(rows, (rate, f"{rate}_low", f"{rate}_high")))
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bench.analysis.charts import style
-from bench.analysis.frames import POOLED, as_rows, attack_frame, clean_attacks, detector_names, regime_names
+from bench.analysis.frames import as_rows, attack_frame, clean_attacks, detector_names, regime_names
 from bench.analysis.stats import Floats, roc_points
 from bench.analysis.tables.cube import cube
 from bench.analysis.tables.detection import MIN_N
@@ -102,7 +102,7 @@ def _curves(
     scores, clean = cube(run), clean_attacks(run)
     human, ai = scores.files("human"), scores.files("ai")
     order = list(scores.attacks["attack"])
-    mine = errors[errors["detector"].eq(detector) & errors["source"].eq(POOLED) & errors["auc"].notna()]
+    mine = errors[errors["detector"].eq(detector) & errors["auc"].notna()]
     choice = main_threshold(frozen, detector)
     decided = at_threshold(mine, detector, choice)
     operating = {(row["regime"], row["attack"]): row for row in as_rows(decided) if not np.isnan(row["fpr"])}

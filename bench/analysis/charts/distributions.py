@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from bench.analysis.charts import style
-from bench.analysis.frames import POOLED, as_rows, attack_frame, clean_attacks, detector_names
+from bench.analysis.frames import as_rows, attack_frame, clean_attacks, detector_names
 from bench.analysis.stats import Floats
 from bench.analysis.tables.cube import Cube, cube
 from bench.analysis.tables.detection import MIN_N
@@ -35,7 +35,7 @@ def distribution_charts(run: Run, frozen: pd.DataFrame, errors: pd.DataFrame) ->
     scores = cube(run)
     for detector in detector_names(run):
         choice = main_threshold(frozen, detector)
-        pooled = errors[errors["detector"].eq(detector) & errors["source"].eq(POOLED) & errors["auc"].notna()]
+        pooled = errors[errors["detector"].eq(detector) & errors["auc"].notna()]
         rows = at_threshold(pooled, detector, choice) if choice.kind else pooled
         rows = rows.drop_duplicates(["regime", "attack"])
         title = f"{TITLE}: {style.short(detector, 50)}"

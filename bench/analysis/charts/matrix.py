@@ -14,7 +14,7 @@ from matplotlib.patches import Rectangle
 
 from bench.analysis.charts import style
 from bench.analysis.charts.heat import Rows, most_common, range_text, rows_for, write_rate
-from bench.analysis.frames import POOLED, as_rows, detector_names, regime_names
+from bench.analysis.frames import as_rows, detector_names, regime_names
 from bench.analysis.tables.thresholds import Choice, at_threshold, main_threshold
 from bench.analysis.text.wording import whole
 from bench.records import Run
@@ -43,8 +43,7 @@ def matrix_charts(
     """The matrix, one chart per regime and few detectors: ``(file name, figure)``; none without detectors."""
     names = detector_names(run)
     choices = {name: main_threshold(frozen, name) for name in names}
-    pooled = errors[errors["source"].eq(POOLED)]
-    at_main = [at_threshold(pooled, name, choice) for name, choice in choices.items() if choice.kind]
+    at_main = [at_threshold(errors, name, choice) for name, choice in choices.items() if choice.kind]
     cells = _cells(at_main)
     shown = [name for name in names if any(key[0] == name for key in cells)]
     if names and not shown:

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 
 from bench.analysis.charts import style
 from bench.analysis.frames import (
-    POOLED,
     as_rows,
     attack_frame,
     clean_attacks,
@@ -55,7 +54,7 @@ def quality_charts(run: Run, frozen: pd.DataFrame, errors: pd.DataFrame) -> Iter
     """One chart per detector, none without attacks that keep the size: ``(name of the detector, figure)``."""
     quality = picture_quality(run)
     quality = quality[~quality["attack"].isin(clean_attacks(run))]
-    pooled = errors[errors["source"].eq(POOLED) & errors["fnr"].notna()]
+    pooled = errors[errors["fnr"].notna()]
     for detector in detector_names(run):
         choice = main_threshold(frozen, detector)
         rows = at_threshold(pooled, detector, choice)
@@ -137,12 +136,15 @@ def _panel(
     pad = 0.08 * (high - low) or 1 - 0.95 * (measure == "ssim")
     edge = high + 2.2 * pad
     beyond = measure == "psnr" and len(finite) < len(known)
-    for row in points:
-        x = row[measure] if measure == "ssim" or row[measure] < LOSSLESS else edge
-        rate, bottom, top = (100 - 100 * row[name] for name in ("fnr", "fnr_high", "fnr_low"))
+    for family in dict.fromkeys(row["attack_family"] for row in points):
+        members = [row for row in points if row["attack_family"] == family]
+        x = [row[measure] if measure == "ssim" or row[measure] < LOSSLESS else edge for row in members]
+        rate, bottom, top = (
+            100 - 100 * np.array([row[name] for row in members]) for name in ("fnr", "fnr_high", "fnr_low")
+        )
         axes.errorbar(
-            x, rate, yerr=[[max(rate - bottom, 0)], [max(top - rate, 0)]], markersize=4.2, linewidth=0.7, alpha=0.9,
-            clip_on=False, zorder=3, **looks[row["attack_family"]],
+            x, rate, yerr=np.maximum([rate - bottom, top - rate], 0), linestyle="", markersize=4.2, elinewidth=0.7,
+            alpha=0.9, clip_on=False, zorder=3, **looks[family],
         )  # fmt: skip
     axes.set(xlim=(low - pad, (edge if beyond else high) + pad), ylim=(-3, 103))
     axes.set_yticks([0, 50, 100])

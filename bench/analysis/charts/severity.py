@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.analysis.charts import style
-from bench.analysis.frames import POOLED, attack_frame, clean_attacks, detector_names, regime_names
+from bench.analysis.frames import as_rows, attack_frame, clean_attacks, detector_names, regime_names
 from bench.analysis.tables.detection import BASELINE
 from bench.analysis.tables.thresholds import Choice, at_threshold, main_threshold
 from bench.records import Run
@@ -32,13 +32,12 @@ def severity_charts(run: Run, frozen: pd.DataFrame, errors: pd.DataFrame) -> Ite
         title = f"{TITLE}: {style.short(detector, 50)}"
         choice = main_threshold(frozen, detector)
         rows = at_threshold(errors, detector, choice)
-        rows = rows[rows["source"].eq(POOLED)]
         if not len(rows) or not rows[["fpr", "fnr"]].notna().to_numpy().any():
             yield detector, style.message(title, f"No error rate to show: {choice.note or 'too few files'}.")
         elif not families:
             yield detector, style.message(title, "No family of attacks in this run has two severities or more.")
         else:
-            other = baseline[baseline["source"].eq(POOLED)] if detector != BASELINE else baseline[:0]
+            other = baseline if detector != BASELINE else baseline[:0]
             yield detector, _multiples(run, title, choice, rows, other, families)
 
 
@@ -94,13 +93,13 @@ def _multiples(
 
 
 Look = dict[str, Any]
+#: Attack -> its row of ``detector_errors``.
+ByAttack = dict[str, dict[str, Any]]
 
 
-def _series(
-    run: Run, choice: Choice, rows: pd.DataFrame, baseline: pd.DataFrame
-) -> list[tuple[str, pd.DataFrame, Look]]:
+def _series(run: Run, choice: Choice, rows: pd.DataFrame, baseline: pd.DataFrame) -> list[tuple[str, ByAttack, Look]]:
     """What each panel shows: the header baseline behind, then the detector, per regime."""
-    out: list[tuple[str, pd.DataFrame, Look]] = []
+    out: list[tuple[str, ByAttack, Look]] = []
     dashes = ((0, (4, 2)), (0, (1.5, 1.5)))
     regimes = regime_names(run)
     for i, regime in enumerate(regimes):
@@ -113,15 +112,19 @@ def _series(
                 "marker": "",
                 "markersize": 0,
             }
-            out.append((f"header only, {regime}", mine, look))
+            out.append((f"header only, {regime}", _by_attack(mine), look))
     for i, regime in enumerate(regimes):
         colour, marker = style.SERIES[i % len(style.SERIES)]
         mine = rows[rows["regime"].eq(regime)]
         if len(mine):
             # The first is drawn broader, so that it still shows where the next one lies on top of it.
             broad = {"linewidth": 2.2, "markersize": 4.4} if i == 0 else {"linewidth": 1.1, "markersize": 2.8}
-            out.append((regime, mine, {"color": colour, "linestyle": "-", "marker": marker, **broad}))
+            out.append((regime, _by_attack(mine), {"color": colour, "linestyle": "-", "marker": marker, **broad}))
     return out
+
+
+def _by_attack(rows: pd.DataFrame) -> ByAttack:
+    return {row["attack"]: row for row in as_rows(rows)}
 
 
 class _Axis:
@@ -151,21 +154,23 @@ class _Axis:
         axes.grid(False, axis="x")
 
 
-def _line(axes: Axes, ticks: _Axis, rows: pd.DataFrame, rate: str, **look: Any) -> None:
+def _line(axes: Axes, ticks: _Axis, rows: ByAttack, rate: str, **look: Any) -> None:
     """One series with its band; clean files joined on by a thin line, since they are not on the severity axis."""
-    by_attack = rows.set_index("attack")[[rate, f"{rate}_low", f"{rate}_high"]].mul(100)
-    by_attack = by_attack[by_attack[rate].notna()]
-    clean = [name for name in ticks.names if name in by_attack.index][:1]
-    line = [name for name in ticks.line if name in by_attack.index]
+    known = {name: row for name, row in rows.items() if not np.isnan(row[rate])}
+    clean = [name for name in ticks.names if name in known][:1]
+    line = [name for name in ticks.line if name in known]
     x = np.array([ticks.clean] * len(clean) + [ticks.severity[name] for name in line])
-    y, low, high = by_attack.loc[clean + line].to_numpy(float).T
+    y, low, high = (
+        np.array([100 * known[name][column] for name in clean + line])
+        for column in (rate, f"{rate}_low", f"{rate}_high")
+    )
     band = 0.09 if not look["marker"] else 0.16
     axes.fill_between(x, low, high, color=str(look["color"]), alpha=band, linewidth=0)
     axes.plot(x, y, **look)
-    rest = [name for name in ticks.severity if name in by_attack.index and name not in line]
+    rest = [name for name in ticks.severity if name in known and name not in line]
     if rest and look["marker"]:
         axes.plot(
-            [ticks.severity[name] for name in rest], by_attack.loc[rest, rate].to_numpy(float),
+            [ticks.severity[name] for name in rest], [100 * known[name][rate] for name in rest],
             linestyle="", marker=str(look["marker"]), markersize=3.2, markerfacecolor=style.PAPER,
             color=str(look["color"]),
         )  # fmt: skip

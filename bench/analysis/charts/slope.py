@@ -52,9 +52,7 @@ def slope_charts(run: Run, errors: pd.DataFrame, table: pd.DataFrame) -> Iterato
 def _falls(run: Run, errors: pd.DataFrame, table: pd.DataFrame, regime: str) -> list[Fall]:
     """The detectors of a regime that have all three rates; the first stop is of the threshold that ``table`` used."""
     attacked = table[table["attack_family"].eq(POOLED) & table["regime"].eq(regime)]
-    clean = errors[
-        errors["source"].eq(POOLED) & errors["regime"].eq(regime) & errors["attack"].isin(clean_attacks(run))
-    ]
+    clean = errors[errors["regime"].eq(regime) & errors["attack"].isin(clean_attacks(run))]
     found = []
     for row in as_rows(attacked):
         same = clean[clean["detector"].eq(row["detector"]) & clean["threshold_kind"].eq(row["threshold_kind"])]

@@ -150,14 +150,16 @@ def _draw(axes: Axes, panel: Panel, choice: Choice, stars: set[str], height: flo
         )
         axes.plot(0.006, 1 + (line + 2.6) / 72 / height, marker, color=colour, markersize=4, transform=axes.transAxes,
                   clip_on=False)  # fmt: skip
-        for y, name in enumerate(panel.names):
-            row = cell.get(name)
+        rows = [cell.get(name) for name in panel.names]
+        rated = [(y + aside, row) for y, row in enumerate(rows) if row is not None and not pd.isna(row["fpr"])]
+        places = [y for y, _ in rated]
+        rate, low, high = ([100 * row[key] for _, row in rated] for key in ("fpr", "fpr_low", "fpr_high"))
+        axes.hlines(places, low, high, color=colour, linewidth=1.1, clip_on=False)
+        axes.plot(rate, places, marker, color=colour, markersize=3.8, clip_on=False)
+        for y, row in enumerate(rows):
             if row is None or pd.isna(row["fpr"]):
                 said = f"n {0 if row is None else row['n_human']}"
             else:
-                rate, low, high = (100 * row[key] for key in ("fpr", "fpr_low", "fpr_high"))
-                axes.plot((low, high), (y + aside,) * 2, color=colour, linewidth=1.1, clip_on=False)
-                axes.plot(rate, y + aside, marker, color=colour, markersize=3.8, clip_on=False)
                 said = f"{whole(row['fpr'])} [{whole(row['fpr_low'])}, {whole(row['fpr_high'])}] n {row['n_human']}"
             axes.annotate(
                 said, (1, y), (6 + 64 * i, 0), xycoords=("axes fraction", "data"), textcoords="offset points",

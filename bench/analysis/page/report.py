@@ -11,6 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from bench.analysis.charts import CHARTS, Rendered, rendered
+from bench.analysis.charts.svg import frame_rule
 from bench.analysis.findings import findings
 from bench.analysis.frames import attack_frame, detector_names, regime_names, watermark_names
 from bench.analysis.page import policy as page_policy
@@ -20,7 +21,6 @@ from bench.analysis.page.cells import Table, simulated_attacks
 from bench.analysis.page.comparisons import comparison_tables
 from bench.analysis.page.edited import edited_table
 from bench.analysis.page.gallery import gallery_section
-from bench.analysis.page.inline import frame_rule, inline_svg
 from bench.analysis.page.languages import both, side_by_side
 from bench.analysis.page.templating import assets, environment, words
 from bench.analysis.tables.detection import MIN_N
@@ -34,16 +34,6 @@ from bench.records import Run
 #: Kinds of chart that compare detectors, and those that stand in the part of one detector.
 COMPARISONS = ("ranks", "slope", "matrix", "controls")
 ABOUT_ONE = ("severity", "roc", "det", "distributions", "quality", "subgroups", "calibration", "edited_by_area")
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A chart as the report takes it: ``svg`` is the whole file."""
-
-    kind: str
-    name: str
-    subject: str
-    svg: str
 
 
 @dataclass(frozen=True)
@@ -65,27 +55,17 @@ class DetectorPart:
     tables: list[Table]
 
 
-def drawn(chart: Rendered) -> Drawing:
-    """A chart that was rendered as SVG, for the report."""
-    return Drawing(chart.kind, chart.name, chart.subject, chart.files["svg"].decode())
-
-
-def build(run: Run, tables: Mapping[str, pd.DataFrame], drawings: Sequence[Drawing]) -> str:
+def build(run: Run, tables: Mapping[str, pd.DataFrame], charts: Sequence[Rendered]) -> str:
     """The page, in every language at once. The same records give the same text, byte for byte.
 
     Args:
         run: the records.
         tables: all of ``bench.analysis.tables.make``.
-        drawings: every chart, in the order of the page.
+        charts: every chart for a page, in the order of this one.
     """
-    # Made by matplotlib from escaped text: safe to stand in the page as it is.
-    figures = [Markup(inline_svg(drawing.svg, f"c{number}")) for number, drawing in enumerate(drawings)]
-    rules = [frame_rule(figure, f"c{number}") for number, figure in enumerate(figures)]
+    rules = [frame_rule(chart.element, chart.id) for chart in charts]
     behind = Behind.of(run, tables, simulated_attacks(attack_frame(run)))
-    english, chinese = (
-        _content(run, tables, list(zip(drawings, figures, strict=True)), behind, speaker(language))
-        for language in ("en", "zh")
-    )
+    english, chinese = (_content(run, tables, charts, behind, speaker(language)) for language in ("en", "zh"))
     page = environment().get_template("report.html.j2")
     return (
         page.render(
@@ -101,13 +81,14 @@ def build(run: Run, tables: Mapping[str, pd.DataFrame], drawings: Sequence[Drawi
 
 
 def _content(
-    run: Run, tables: Mapping[str, pd.DataFrame], drawings: list[tuple[Drawing, Markup]], behind: Behind, say: Say
+    run: Run, tables: Mapping[str, pd.DataFrame], charts: Sequence[Rendered], behind: Behind, say: Say
 ) -> dict[str, Any]:
     """What the template fills in, in one language."""
     by_kind: dict[str, list[tuple[str, Figure]]] = {kind: [] for kind in CHARTS}
-    for number, (drawing, svg) in enumerate(drawings):
-        caption = say(f"chart_{drawing.kind}", subject=drawing.subject)
-        by_kind[drawing.kind].append((drawing.subject, Figure(caption, f"c{number}", svg)))
+    for chart in charts:
+        caption = say(f"chart_{chart.kind}", subject=chart.subject)
+        # Its text was escaped when it was drawn: safe to stand in the page as it is.
+        by_kind[chart.kind].append((chart.subject, Figure(caption, chart.id, Markup(chart.element))))
     attacks = attack_frame(run)
     stars = simulated_attacks(attacks)
     real = int(attacks["channel"].str.startswith("real").sum())
@@ -142,12 +123,12 @@ def _content(
 
 
 def write_report(
-    run: Run, tables: Mapping[str, pd.DataFrame], path: Path, drawings: Sequence[Drawing] | None = None
+    run: Run, tables: Mapping[str, pd.DataFrame], path: Path, charts: Sequence[Rendered] | None = None
 ) -> Path:
     """Write the page; charts are drawn where they are not given."""
-    if drawings is None:
-        drawings = [drawn(chart) for chart in rendered(run, tables, formats=["svg"])]
-    write_whole(path, build(run, tables, drawings))
+    if charts is None:
+        charts = [*rendered(run, tables, formats=[], page=True)]
+    write_whole(path, build(run, tables, charts))
     return path
 
 
