@@ -44,7 +44,6 @@ def spread(work: Callable[[str], T], names: Sequence[str], jobs: int | None = No
 def _few_collections() -> Iterator[None]:
     """A chart is tens of thousands of objects that live until it is saved: looking through them finds no garbage."""
     usual = gc.get_threshold()
-    gc.collect()
     gc.freeze()  # nor does looking through the libraries and tables, whose memory forked workers share
     gc.set_threshold(50_000, 20, 100)
     try:
