@@ -196,3 +196,17 @@ def test_attacks_of_one_severity_are_not_joined(make_run):
     misses = figure.axes[1]
     assert [line.get_ydata().tolist() for line in misses.lines] == [[0, 0, 0], [100]]
     assert "Hollow" in texts_of(figure)[-1] or any("Hollow" in word for word in texts_of(figure))
+
+
+@pytest.mark.parametrize("length", [17, 22, 30, 44])
+def test_long_names_that_differ_anywhere_are_cut_to_different_texts(length):
+    names = [f"a-long-detector-name-{i}@model-of-mine.safetensors" for i in range(9)]
+    names += [f"Chain(attacks=(Screenshot(width={w}, dpr={d}), Jpeg(quality=75)))" for w in (360, 412) for d in (2, 3)]
+    usual = {name: style.short(name, length) for name in names}
+    assert len(set(usual.values())) < len(names)
+    with style.told_apart(names):
+        told = [style.short(name, length) for name in names]
+        assert style.short("x" * 60, length) == "x" * (length - length // 3 - 1) + "…" + "x" * (length // 3)
+    assert len(set(told[:9])) == 9 and all(style.extent(text) <= length for text in told)
+    assert len(set(told)) == len(names)
+    assert {name: style.short(name, length) for name in names} == usual

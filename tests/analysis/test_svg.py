@@ -157,6 +157,17 @@ class TestFile:
         assert np.abs(shots["ours"] - shots["theirs"]).max() <= 100
 
 
+def test_names_that_no_xml_can_hold_are_shown_with_a_mark_instead():
+    with style.styled():
+        made = style.figure(4, 1)
+        made.text(0.1, 0.2, "a\x01\x02b <xlink:href>")
+        drawing = Drawing.of(made)
+        root = ET.fromstring(drawing.file().encode())
+        (text,) = ET.fromstring(drawing.element("c").encode()).iter("text")
+    wanted = "a\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}b <xlink:href>"
+    assert wanted in [one.get("aria-label") for one in root.iter(f"{SVG}g")] and text.text == wanted
+
+
 class TestElement:
     def test_needs_no_style_and_meets_no_other(self):
         with style.styled():

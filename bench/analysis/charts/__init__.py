@@ -30,7 +30,7 @@ from bench.analysis.charts.subgroups import subgroup_charts
 from bench.analysis.charts.survival import survival_charts
 from bench.analysis.charts.svg import Drawing
 from bench.analysis.charts.watermarks import watermark_charts
-from bench.analysis.frames import POOLED
+from bench.analysis.frames import POOLED, attack_frame, detector_names
 from bench.errors import unknown
 from bench.files import write_whole
 from bench.records import Run
@@ -159,17 +159,17 @@ def draw(run: Run, tables: Mapping[str, pd.DataFrame], only: Sequence[str] | Non
         tables: of ``bench.analysis.tables.make``; those of ``needed(only)`` are used.
         only: kinds of chart; None for all but ``ON_DEMAND``.
     """
-    kinds = wanted(only)
     if "detector_errors" in needed(only):  # most of its rows are of one source each, and no chart shows those
         errors = tables["detector_errors"]
         tables = {**tables, "detector_errors": errors[errors["source"].eq(POOLED)]}
-    for kind in kinds:
-        of_detectors, maker = MAKERS[kind]
-        for name, made in maker(run, *(tables[table] for table in NEEDS[kind])):
-            if of_detectors:
-                yield Chart(kind, file_name(kind, name), name, made)
-            else:
-                yield Chart(kind, name, "", made)
+    with style.told_apart([*attack_frame(run)["attack"], *detector_names(run)]):
+        for kind in wanted(only):
+            of_detectors, maker = MAKERS[kind]
+            for name, made in maker(run, *(tables[table] for table in NEEDS[kind])):
+                if of_detectors:
+                    yield Chart(kind, file_name(kind, name), name, made)
+                else:
+                    yield Chart(kind, name, "", made)
 
 
 def as_files(chart: Chart, formats: Sequence[str], page: bool = False) -> Rendered:

@@ -6,12 +6,14 @@ Figures are made without pyplot, so nothing global changes and nothing stays in 
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import logging
 import textwrap
 import unicodedata
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextvars import ContextVar
 
 import matplotlib as mpl
 from matplotlib import font_manager
@@ -142,11 +144,57 @@ def extent(name: str) -> int:
     return len(name) if name.isascii() else sum(1 + (unicodedata.east_asian_width(c) in "WF") for c in name)
 
 
+@contextlib.contextmanager
+def told_apart(names: Collection[str]) -> Iterator[None]:
+    """Within it, ``short`` cuts no two of these names to the same text, as far as their length allows."""
+    before = _names.set(frozenset(names))
+    try:
+        yield
+    finally:
+        _names.reset(before)
+
+
+_names: ContextVar[frozenset[str]] = ContextVar("names", default=frozenset())
+
+
 def short(name: str, length: int = NAME_LENGTH) -> str:
-    """A name cut in its middle where it is wider than so many letters."""
+    """A name cut in its middle where it is wider than so many letters; see ``told_apart``."""
+    return name if extent(name) <= length else _short(name, length, _names.get())
+
+
+@functools.lru_cache(maxsize=10_000)
+def _short(name: str, length: int, names: frozenset[str]) -> str:
+    usual = _cut(name, length, length // 3)
+    alike = [
+        other for other in sorted(names - {name}) if other[:1] == name[:1] and _cut(other, length, length // 3) == usual
+    ]
+    # Where the usual cut would make it look like others, the end that is kept grows until the difference shows; one far
+    # from the end is shown between two cuts.
+    for tail in range(length // 3 + 1, length - 1) if alike else ():
+        cut = _cut(name, length, tail)
+        if all(_cut(other, length, tail) != cut for other in alike):
+            return cut
+    places = range(length // 3, len(name)) if alike else ()
+    shown = max(
+        places,
+        key=lambda place: sum(_around(o, length, place) != _around(name, length, place) for o in alike),
+        default=0,
+    )
+    return _around(name, length, shown) if alike else usual
+
+
+def _around(name: str, length: int, place: int) -> str:
+    """The first third of so many letters of a name, and what follows a place in it."""
+    head, end = length // 3, len(name)
+    while extent(name[place:end]) > length - head - 2:
+        end -= 1
+    return f"{name[:head]}…{name[place:end]}…"
+
+
+def _cut(name: str, length: int, tail: int) -> str:
+    """A name with so many letters at its end, and at its start what else there is room for."""
     if extent(name) <= length:
         return name
-    tail = length // 3
     end = len(name) - tail
     while extent(name[end:]) > tail:
         end += 1
