@@ -53,6 +53,12 @@ def as_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in zip(*(frame[name].tolist() for name in names), strict=True)]
 
 
+def by_value(frame: pd.DataFrame, column: str) -> dict[str, pd.DataFrame]:
+    """The rows of each value of a text column, in the order of the frame."""
+    # Once over the frame: asking for one value after another copies and compares as often as there are values.
+    return {str(value): rows for value, rows in frame.groupby(column, sort=False, observed=True)}
+
+
 @per_run
 def attack_frame(run: Run) -> pd.DataFrame:
     """The attacks of a run in the order of its header: ``attack, attack_family, severity, channel, axis``."""
