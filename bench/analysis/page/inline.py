@@ -5,24 +5,26 @@ from __future__ import annotations
 import functools
 import html
 import re
+from typing import NamedTuple
 
 from matplotlib import font_manager, ft2font
 
 _STYLE = re.compile(r' style="([^"]*)"')
-_IDS = re.compile(r'( id="|(?:xlink:)?href="#|url\(#)')
+_IDS = (' id="', 'href="#', "url(#")
 _LENGTH = re.compile(r'(<svg[^>]*?) (width|height)="([0-9.]+)pt"')
 
 _USED = re.compile(r'(?:href="#|url\(#)([^")]+)')
 _ID = re.compile(r' id="([^"]*)"')
-_DECIMALS = re.compile(r"(\.\d\d)\d+")
+_DECIMALS = re.compile(r"(?<=\.\d\d)\d+")
 _NUMBERS = re.compile(r'( (?:d|x|y|width|height)="|translate\()([^")]*)')
+_MARKERS = re.compile(r'<use [^>]* y="')
 _EMPTY = re.compile(r"<g/>\s*|<g>\s*</g>\s*|<defs/>\s*|<defs>\s*</defs>\s*")
 
 #: A text as matplotlib draws it: its words as a comment, then a group with a ``use`` element for every character.
 _TEXT = re.compile(
-    r"<!-- ((?:(?!-->).)*) -->\s*"
+    r"<!-- ([^-]*(?:-(?!->)[^-]*)*) -->\s*"
     r'<g((?: style="[^"]*")?) transform="([^"]*?) ?scale\(([0-9.]+) -[0-9.]+\)">\s*'
-    r"(?:<defs>(?:(?!</?defs>).)*</defs>\s*)?"
+    r"(?:<defs>[^<]*(?:<(?!/?defs>)[^<]*)*</defs>\s*)?"
     r"((?:<use [^>]*/>\s*)+)</g>",
     re.S,
 )
@@ -59,11 +61,13 @@ def inline_svg(svg: str, prefix: str) -> str:
     body = re.sub(r"<style[^>]*>.*?</style>\s*", "", body, flags=re.S)
     body = _as_text(body)
     body = re.sub(r"<!--.*?-->\s*", "", body, flags=re.S)
-    body = _STYLE.sub(_attributes, body)
-    body = _NUMBERS.sub(lambda m: m[1] + _DECIMALS.sub(r"\1", m[2].strip().replace("\n", "")), body)
+    body = _STYLE.sub(lambda match: _attributes(match[1]), body)
+    body = _NUMBERS.sub(lambda m: m[1] + _DECIMALS.sub("", m[2].strip().replace("\n", "")), body)
     used = set(_USED.findall(body))
     body = _ID.sub(lambda m: m[0] if m[1] in used else "", body)
-    body = _IDS.sub(rf"\g<1>{prefix}-", body).replace("xlink:href", "href")
+    for start in _IDS:
+        body = body.replace(start, f"{start}{prefix}-")
+    body = body.replace("xlink:href", "href")
     while _LENGTH.search(body):
         body = _LENGTH.sub(lambda m: f'{m[1]} {m[2]}="{float(m[3]) * SCALE:.0f}"', body)
     body = re.sub(r' xmlns:xlink="[^"]*"| version="1.1"', "", body)
@@ -80,30 +84,43 @@ def frame_rule(svg: str, prefix: str) -> str:
     return f"#{prefix} {{ width: {width}px; aspect-ratio: {width} / {height}; }}"
 
 
-def _attributes(match: re.Match[str]) -> str:
-    """``style="fill: none; stroke: #000"`` as ``fill="none" stroke="#000"``."""
-    pairs = (declaration.split(":", 1) for declaration in match[1].split(";") if ":" in declaration)
+@functools.lru_cache(maxsize=1 << 12)  # thousands of elements, tens of styles
+def _attributes(style: str) -> str:
+    """``fill: none; stroke: #000`` as ``fill="none" stroke="#000"``."""
+    pairs = (declaration.split(":", 1) for declaration in style.split(";") if ":" in declaration)
     return "".join(f' {name.strip()}="{value.strip()}"' for name, value in pairs)
 
 
 def _as_text(body: str) -> str:
     """Glyphs as ``text`` elements: all of them or none, since a glyph is defined where it is first used."""
-    found = [_text(match) for match in _TEXT.finditer(body)]
-    glyphs = body.count("<use ") - len(re.findall(r'<use [^>]* y="', body))
-    if any(text is None for text, _ in found) or glyphs != sum(count for _, count in found):
+    parts, end, glyphs = [], 0, 0
+    for match in _TEXT.finditer(body):
+        comment, style, place, scale, uses = match.groups()
+        if (found := _text(comment, scale, uses)) is None:
+            return body
+        glyphs += found.glyphs
+        parts += [body[end : match.start()], f'<text{style} transform="{place.strip()}"{found.rest}</text>']
+        end = match.end()
+    if glyphs != body.count("<use ") - len(_MARKERS.findall(body)):
         return body
-    texts = iter(found)
-    return _TEXT.sub(lambda match: str(next(texts)[0]), body)
+    return "".join(parts) + body[end:]
 
 
-def _text(match: re.Match[str]) -> tuple[str | None, int]:
-    """A text as an element, None where its words are not those of its glyphs; and how many glyphs it has."""
-    comment, style, place, scale, glyphs = match.groups()
+class _Text(NamedTuple):
+    """What follows the place of a text in its element, and how many glyphs it has."""
+
+    rest: str
+    glyphs: int
+
+
+@functools.lru_cache(maxsize=1 << 12)  # the charts of a run share most of their texts
+def _text(comment: str, scale: str, glyphs: str) -> _Text | None:
+    """A text that was drawn as these ``use`` elements, None where its words are not those of its glyphs."""
     # A comment cannot hold two hyphens in a row: matplotlib puts a blank between them.
     words = html.unescape(comment).replace("- -", "--")
     places = _PLACE.findall(glyphs)
     if not len(_LIGATURES.sub("f", words)) == len(places) == glyphs.count("<use"):
-        return None, len(places)
+        return None
     fonts = {font for font, _ in places}
     weight = ' font-weight="bold"' if "DejaVuSans-Bold" in fonts else ""
     length = ""
@@ -111,8 +128,7 @@ def _text(match: re.Match[str]) -> tuple[str | None, int]:
         advance = _advance(words[-1], _FONTS[next(iter(fonts))])
         length = f' textLength="{(float(places[-1][1] or 0) + advance) * float(scale):.2f}"'
     size = f"{float(scale) * _UNITS:.4g}"
-    element = f'<text{style} transform="{place.strip()}" font-size="{size}"{weight}{length}>{html.escape(words)}</text>'
-    return element, len(places)
+    return _Text(f' font-size="{size}"{weight}{length}>{html.escape(words)}', len(places))
 
 
 @functools.cache

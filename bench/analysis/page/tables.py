@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analysis.frames import MACRO, POOLED, attack_frame, carrier, clean_attacks
+from bench.analysis.frames import MACRO, POOLED, attack_frame, by_value, carrier, clean_attacks
 from bench.analysis.page.cells import (
     Cell,
     Column,
@@ -145,18 +145,19 @@ def detector_tables(
     main = main.drop_duplicates(["regime", "attack", "source"])
     stars = simulated_attacks(attack_frame(run))
     doubted = no_better_than_headers(run, errors)
+    others = errors[errors["source"].eq(POOLED) & ~errors["threshold_kind"].eq("refused")]
+    at_main, at_others = by_value(main, "regime"), by_value(others[~others.index.isin(main.index)], "regime")
     shown, more = [], []
     for regime in regimes:
-        mine = main[main["regime"].eq(regime)]
+        mine = at_main.get(regime, main[:0])
         pooled = Columns(mine[mine["source"].eq(POOLED)])
         if len(pooled):
             caption = in_both(_caption, regime, choice, [row for row in doubted if row["regime"] == regime])
             columns = [(Head(say("col_attack"), False), attack_cells(pooled, stars)), *_of(pooled, say)]
             shown.append(make_table(caption, columns, say))
             more.append(_by_source(mine, regime, clean_attacks(run), stars, say))
-        others = errors[errors["regime"].eq(regime) & errors["source"].eq(POOLED)]
-        rest = Columns(others[~others.index.isin(main.index) & ~others["threshold_kind"].eq("refused")])
-        if len(rest):
+        if regime in at_others:
+            rest = Columns(at_others[regime])
             first = [
                 (Head(say("col_threshold_kind"), False), _kinds(rest, say)),
                 (Head(say("col_attack"), False), attack_cells(rest, stars)),
