@@ -116,9 +116,20 @@ def resampled(weights: Weights, counts: npt.NDArray) -> Floats:
 
 def resampled_pair(weights: Weights, events: npt.NDArray, files: npt.NDArray) -> tuple[Floats, Floats]:
     """``resampled`` of events and of the files they are out of; where all cells have the same files, one sum serves."""
-    same = files.shape[1] > 0 and bool((files == files[:, :1]).all())
-    sums = resampled(weights, files[:, :1] if same else files)
+    sums = resampled(weights, _distinct(files))
     return resampled(weights, events), np.broadcast_to(sums, (len(sums), files.shape[1]))
+
+
+def resampled_rates(weights: Weights, events: npt.NDArray, files: npt.NDArray) -> Floats:
+    """Events per file in each bootstrap sample, 0 where it has no file; as ``resampled_pair``."""
+    rates = resampled(weights, events)
+    rates /= np.maximum(resampled(weights, _distinct(files)), 1)
+    return rates
+
+
+def _distinct(files: npt.NDArray) -> npt.NDArray:
+    """One column where all are the same."""
+    return files[:, :1] if files.shape[1] > 0 and (files == files[:, :1]).all() else files
 
 
 def percentiles(samples: Floats) -> tuple[Floats, Floats]:
@@ -168,7 +179,8 @@ def gap_interval(events: Ints, files: Ints, samples: Iterable[Floats], shown: Bo
     low, high = interval(np.where(shown, events, 0), np.where(shown, files, 1))
     highest = lowest = np.full((1, len(rates)), np.nan)
     for i, sampled in enumerate(samples):
-        error = np.where(shown[:, i], sampled - rates[:, i], np.nan)
+        error = sampled - rates[:, i]
+        error[:, ~shown[:, i]] = np.nan
         highest, lowest = np.fmax(highest, error), np.fmin(lowest, error)
     apart = np.asarray(highest - lowest)
     reach = np.quantile(np.where(np.isfinite(apart), apart, 0.0), 0.95, axis=0)
