@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bench.analysis.frames import MACRO, POOLED, TRUTHS, Codes, as_rows
+from bench.analysis.frames import MACRO, POOLED, TRUTHS, Codes, as_rows, repeated, stacked
 from bench.analysis.stats import Bools, Floats, auc_interval, interval, mean_interval, rank_rows
 from bench.analysis.tables.cube import ABSTAIN, ERROR, OK, UNAVAILABLE, Cube, cube, ranking, rows_of
 from bench.analysis.tables.thresholds import thresholds
@@ -99,8 +99,7 @@ def detector_errors(run: Run) -> pd.DataFrame:
         parts += _parts(counter, i, mine, ranked)
     if not any(len(part["note"]) for part in parts):
         return _empty()
-    # One frame of whole columns: a frame for every part, and columns put into it one by one, cost more than the rates.
-    found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    found = stacked(parts)
     detector, regime, attack, source, kind = (found[name] for name in _CELL)
     # The macro mean stands right after the pooled row.
     place = np.where(source == len(scores.sources) + 1, 0.5, source)
@@ -141,9 +140,8 @@ def _parts(
             if row["threshold_kind"] == "refused":
                 told = [f"refused: {row['note']}; {note}".removesuffix("; ") for note in part["note"]]
                 part["note"] = np.array(told, object)
-            part["threshold_kind"] = np.full(len(attack), row["threshold_kind"], object)
-            same = {"alpha": row["alpha"], "threshold": threshold, "_detector": detector, "_regime": i, "_kind": kind}
-            part |= {name: np.full(len(attack), number) for name, number in same.items()}
+            same = {name: row[name] for name in ("alpha", "threshold", "threshold_kind")}
+            part |= repeated(same | {"_detector": detector, "_regime": i, "_kind": kind}, len(attack))
             yield part | {"_attack": attack, "_source": source}
 
 

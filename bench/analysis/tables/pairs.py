@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from bench.analysis.frames import clean_attacks, per_run
+from bench.analysis.frames import clean_attacks, per_run, repeated, stacked
 from bench.analysis.stats import (
     Bools,
     Families,
@@ -196,9 +196,8 @@ def detector_pairs(run: Run, baseline: str | None = None) -> pd.DataFrame:
         columns = scores.named(np.full(len(cell), i), cell // n_attacks, cell % n_attacks)
         columns["detector_a"] = columns["detector"]
         kind, alpha = alike[i] if same else ("", None)
-        told = {"detector_b": scores.detectors[j], "threshold_kind": kind}
-        columns |= {name: np.full(len(cell), value, object) for name, value in told.items()}
-        columns["alpha"] = np.full(len(cell), np.nan if alpha is None else alpha)
+        told = {"detector_b": scores.detectors[j], "threshold_kind": kind, "alpha": np.nan if alpha is None else alpha}
+        columns |= repeated(told, len(cell))
         parts.append(columns | compared(a, b, files))
     return finished(parts, PAIR_COLUMNS)
 
@@ -249,9 +248,8 @@ def finished(parts: list[Columns], columns: list[str]) -> pd.DataFrame:
     """One table, with every p adjusted for all of them; cells without any row of records are left out."""
     if not parts:
         return pd.DataFrame({name: pd.Series(dtype=object) for name in columns})
-    # One frame of whole columns: a frame for every part, and columns put into it one by one, cost more than the tests.
-    kept = np.concatenate([part["_rows"] for part in parts])
-    found = {name: np.concatenate([part[name] for part in parts])[kept] for name in columns if name in parts[0]}
+    found = stacked(parts)
+    found = {name: column[found["_rows"]] for name, column in found.items()}
     adjusted = holm(np.column_stack([found[name] for name in TESTS]))
     found |= {f"{name}_holm": column for name, column in zip(TESTS, adjusted.T, strict=True)}
     counts = [name for name in columns if name.startswith(("human_", "ai_"))]
