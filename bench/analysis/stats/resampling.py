@@ -13,8 +13,8 @@ from bench.analysis.stats.intervals import FEW, Bools, Floats, Ints, clopper_pea
 #: Bootstrap samples behind every such interval.
 RESAMPLES = 2000
 
-#: Bootstrap samples made at a time.
-CHUNK = 250
+#: Bootstrap samples made at a time, more of them where they are small: up to so many numbers.
+CHUNK, LARGEST = 250, 1 << 20
 
 Weights = npt.NDArray[np.uint8]
 
@@ -109,8 +109,9 @@ def resampled(weights: Weights, counts: npt.NDArray) -> Floats:
     """
     counts = counts.astype(np.float32)
     out = np.empty((len(weights), counts.shape[1]))
-    for i in range(0, len(weights), CHUNK):
-        out[i : i + CHUNK] = weights[i : i + CHUNK].astype(np.float32) @ counts
+    step = max(CHUNK, LARGEST // max(*counts.shape, 1))
+    for i in range(0, len(weights), step):
+        out[i : i + step] = weights[i : i + step].astype(np.float32) @ counts
     return out
 
 

@@ -24,6 +24,10 @@ WORST_COLUMNS = [
 ]  # fmt: skip
 
 
+#: Cells whose bootstrap samples are made at a time: so many fit into a processor's cache.
+CELLS = 32
+
+
 def subgroup_fpr(run: Run) -> pd.DataFrame:
     """False positives by source and by subgroup of the human test files, and how far apart they are.
 
@@ -64,13 +68,19 @@ def _by(run: Run, scores: Cube, names: list[str], member: Codes, judged: Bools, 
     files = [np.flatnonzero(member == i) for i in range(groups)]
     k, n = (np.column_stack([which[:, mine].sum(axis=1) for mine in files]) for which in (flagged, judged))
 
-    def sampled(mine: Codes) -> Floats:
-        own = scores.families(human).of(mine)
-        events, counts = (own.sums(which[:, mine]).T for which in (flagged, judged))
-        return resampled_rates(weights[:, np.unique(families[mine])], events, counts)
-
+    every, drawn = scores.families(human), []
+    for mine in files:
+        own = every.of(mine)
+        sums = (own.sums(which[:, mine]).T for which in (flagged, judged))
+        drawn.append((weights[:, np.unique(families[mine])], *sums))
     shown: Bools = np.asarray(n >= MIN_N)
-    gap, gap_low, gap_high = gap_interval(k, n, map(sampled, files), shown)
+
+    def gaps(part: slice) -> tuple[Floats, Floats, Floats]:
+        samples = (resampled_rates(own, events[:, part], judged[:, part]) for own, events, judged in drawn)
+        return gap_interval(k[part], n[part], samples, shown[part])
+
+    blocks = [gaps(slice(start, start + CELLS)) for start in range(0, cells, CELLS)]
+    gap, gap_low, gap_high = (np.concatenate(ends) for ends in zip(*blocks, strict=True))
     rates = np.where(shown, k / np.maximum(n, 1), np.nan)
     known: Bools = np.asarray(shown.any(axis=1))
     filled = np.where(known[:, None], rates, 0)
