@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from bench.analysis.charts import CHARTS, Rendered, rendered
 from bench.analysis.findings import findings
-from bench.analysis.frames import attack_frame, by_value, detector_names, regime_names, watermark_names
+from bench.analysis.frames import attack_frame, by_value, detector_names, watermark_names
 from bench.analysis.page import policy as page_policy
 from bench.analysis.page import tables as page_tables
 from bench.analysis.page.behind import Behind, quality_table
@@ -23,6 +23,7 @@ from bench.analysis.page.gallery import gallery_section
 from bench.analysis.page.inline import frame_rule, inline_svg
 from bench.analysis.page.languages import both, in_both
 from bench.analysis.page.templating import assets, environment, words
+from bench.analysis.tables.baseline import no_better_than_headers
 from bench.analysis.tables.detection import MIN_N
 from bench.analysis.tables.thresholds import main_threshold
 from bench.analysis.tables.watermarks import FPR_NOMINAL
@@ -205,6 +206,7 @@ def _detector_parts(
 ) -> list[DetectorPart]:
     described = {d["name"]: d for d in run.header.get("detectors", [])}
     errors, parts = by_value(tables["detector_errors"], "detector"), []
+    doubted = no_better_than_headers(run, tables["detector_errors"])
     for name in detector_names(run):
         info = described.get(name, {})
         facts = [say(f"reads_{info['reads']}")] if info.get("reads") in ("pixels", "file", "both") else []
@@ -214,10 +216,9 @@ def _detector_parts(
         if info.get("status") == "unavailable":
             why = " ".join(str(info[key]) for key in ("code", "detail") if info.get(key))
             facts.append(say("unavailable_detector", why=why))
-        shown = []
+        choice, shown = main_threshold(tables["thresholds"], name), []
         if name in errors:
-            shown = page_tables.detector_tables(errors[name], tables["thresholds"], name, regime_names(run), run, say)
-        choice = main_threshold(tables["thresholds"], name)
+            shown = page_tables.detector_tables(errors[name], name, choice, doubted, run, say)
         edited = edited_table(tables["edited_by_area"], name, choice, behind.simulated, say)
         shown += [edited] if edited.rows else []
         drawings = [figure for kind in ABOUT_ONE for subject, figure in charts[kind] if subject == name]

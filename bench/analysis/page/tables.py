@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analysis.frames import MACRO, POOLED, attack_frame, by_value, carrier, clean_attacks
+from bench.analysis.frames import MACRO, POOLED, attack_frame, by_value, carrier, clean_attacks, regime_names
 from bench.analysis.page.cells import (
     Cell,
     Column,
@@ -29,8 +29,7 @@ from bench.analysis.page.cells import (
     word_cells,
 )
 from bench.analysis.page.languages import in_both
-from bench.analysis.tables.baseline import no_better_than_headers
-from bench.analysis.tables.thresholds import Choice, at_threshold, main_threshold
+from bench.analysis.tables.thresholds import Choice, at_threshold
 from bench.analysis.tables.watermarks import bundles_to_name
 from bench.analysis.text import note, word
 from bench.analysis.text.wording import Say, label_title, percent, whole
@@ -127,32 +126,32 @@ def threshold_text(choice: Choice, say: Say) -> str:
 
 
 def detector_tables(
-    errors: pd.DataFrame, frozen: pd.DataFrame, name: str, regimes: list[str], run: Run, say: Say
+    errors: pd.DataFrame, name: str, choice: Choice, doubted: list[dict[str, Any]], run: Run, say: Say
 ) -> list[Table]:
     """The tables of one detector: those shown at once (one per regime), then those behind a fold.
 
     Args:
         errors: rows of ``detector_errors`` of this detector.
-        frozen: ``thresholds`` of the run.
         name: of the detector.
-        regimes: in order.
+        choice: the threshold that the page uses.
+        doubted: ``no_better_than_headers`` of all detectors.
         run: the records.
         say: the page's language.
     """
-    choice = main_threshold(frozen, name)
     # Where every threshold was refused, its rows still hold the AUC.
     main = at_threshold(errors, name, choice) if choice.kind else errors[errors["threshold_kind"].eq("refused")]
     main = main.drop_duplicates(["regime", "attack", "source"])
     stars = simulated_attacks(attack_frame(run))
-    doubted = no_better_than_headers(run, errors)
     others = errors[errors["source"].eq(POOLED) & ~errors["threshold_kind"].eq("refused")]
     at_main, at_others = by_value(main, "regime"), by_value(others[~others.index.isin(main.index)], "regime")
     shown, more = [], []
-    for regime in regimes:
+    for regime in regime_names(run):
         mine = at_main.get(regime, main[:0])
         pooled = Columns(mine[mine["source"].eq(POOLED)])
         if len(pooled):
-            caption = in_both(_caption, regime, choice, [row for row in doubted if row["regime"] == regime])
+            caption = in_both(
+                _caption, regime, choice, [x for x in doubted if (x["detector"], x["regime"]) == (name, regime)]
+            )
             columns = [(Head(say("col_attack"), False), attack_cells(pooled, stars)), *_of(pooled, say)]
             shown.append(make_table(caption, columns, say))
             more.append(_by_source(mine, regime, clean_attacks(run), stars, say))
