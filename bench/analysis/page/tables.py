@@ -138,6 +138,7 @@ def detector_tables(
         run: the records.
         say: the page's language.
     """
+    doubted = [row for row in doubted if row["detector"] == name]
     # Where every threshold was refused, its rows still hold the AUC.
     main = at_threshold(errors, name, choice) if choice.kind else errors[errors["threshold_kind"].eq("refused")]
     main = main.drop_duplicates(["regime", "attack", "source"])
@@ -149,9 +150,7 @@ def detector_tables(
         mine = at_main.get(regime, main[:0])
         pooled = Columns(mine[mine["source"].eq(POOLED)])
         if len(pooled):
-            caption = in_both(
-                _caption, regime, choice, [x for x in doubted if (x["detector"], x["regime"]) == (name, regime)]
-            )
+            caption = in_both(_caption, regime, choice, [row for row in doubted if row["regime"] == regime])
             columns = [(Head(say("col_attack"), False), attack_cells(pooled, stars)), *_of(pooled, say)]
             shown.append(make_table(caption, columns, say))
             more.append(_by_source(mine, regime, clean_attacks(run), stars, say))
