@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis.charts.quality import picture_quality
-from bench.analysis.frames import POOLED, by_value, clean_attacks, in_order, ok_values, scored
+from bench.analysis.frames import POOLED, beside_views, by_value, clean_attacks, in_order, ok_values, scored_views
 from bench.analysis.page.cells import (
     Cell,
     Columns,
@@ -176,8 +176,10 @@ class Behind:
 
 def _quartiles(run: Run) -> pd.DataFrame:
     """Quartiles of every detector's scores per regime, attack and truth: ``0.25, 0.5, 0.75``, over ``n`` files."""
-    rows = scored(run)
-    rows = rows[rows["split"].eq("test") & ok_values(rows)]
+    # Every score of the run: what is not asked for is left out before texts are put beside them, not after.
+    views = scored_views(run)
+    scores = run.scores.loc[ok_values(run.scores), ["key", "detector", "value"]]
+    rows = beside_views(scores, views[views["split"].eq("test")], ["regime", "attack", "truth"])
     keys = ["detector", "regime", "attack", "truth"]
     if not len(rows):
         return pd.DataFrame(columns=[*keys, "n"])

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from bench.analysis.stats.intervals import Z95, Bools, Floats, Ints
 
 #: Scores sorted at a time: so many fit into a processor's cache with all that is made of them.
-BLOCK = 1 << 18
+BLOCK = 1 << 16
 
 
 class Ranked(NamedTuple):
