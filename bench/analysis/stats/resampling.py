@@ -13,8 +13,8 @@ from bench.analysis.stats.intervals import FEW, Bools, Floats, Ints, clopper_pea
 #: Bootstrap samples behind every such interval.
 RESAMPLES = 2000
 
-#: Bootstrap samples made at a time, more of them where they are small: up to so many numbers.
-CHUNK, LARGEST = 250, 1 << 20
+#: Bootstrap samples made at a time; more or fewer where so many numbers hold more, or fewer, of them.
+CHUNK, LARGEST = 250, 1 << 18
 
 Weights = npt.NDArray[np.uint8]
 
@@ -95,8 +95,9 @@ def draw(strata: npt.ArrayLike, rng: np.random.Generator, resamples: int = RESAM
         n = len(mine)
         if n == 1:
             continue
-        for i in range(0, resamples, CHUNK):
-            rows = min(CHUNK, resamples - i)
+        step = min(CHUNK, max(1, LARGEST // 2 // n))
+        for i in range(0, resamples, step):
+            rows = min(step, resamples - i)
             drawn = rng.integers(0, n, (rows, n - 1), dtype=np.int64) + n * np.arange(rows)[:, None]
             weights[i : i + rows, mine] = np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n)
     return weights
