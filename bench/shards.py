@@ -59,7 +59,9 @@ def read_shards(
         parts = {name: _Part(n, kind) for name, kind in columns.items() if name != "key"}
         keys = []
         # Arrow's own pool touches fresh memory for every column, which costs more than reading on some systems.
-        for batch in found.to_batches(memory_pool=pa.system_memory_pool()):
+        # One batch read ahead: by default it decodes up to 16, four files at once, before the first is asked for.
+        ahead = {"batch_readahead": 1, "fragment_readahead": 1}
+        for batch in found.to_batches(memory_pool=pa.system_memory_pool(), **ahead):
             keys.append(batch.column("key"))
             for name, part in parts.items():
                 part.add(batch.column(name))

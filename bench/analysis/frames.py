@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -51,6 +51,23 @@ def as_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     # Asked for hundreds of times per report, most often for a few rows: ``to_dict`` takes several times as long.
     names = list(frame.columns)
     return [dict(zip(names, row, strict=True)) for row in zip(*(frame[name].tolist() for name in names), strict=True)]
+
+
+def by_value(frame: pd.DataFrame, column: str) -> dict[str, pd.DataFrame]:
+    """The rows of each value of a text column, in the order of the frame."""
+    # Once over the frame: asking for one value after another copies and compares as often as there are values.
+    return {str(value): rows for value, rows in frame.groupby(column, sort=False, observed=True)}
+
+
+def stacked(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The columns of a table's parts, one under another; those that the first part has."""
+    # A frame for every part, and columns put into it one by one, cost more than all that is counted.
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def repeated(values: Mapping[str, Any], n: int) -> dict[str, np.ndarray]:
+    """Columns that hold one value each, ``n`` times."""
+    return {name: np.full(n, value, object if isinstance(value, str) else None) for name, value in values.items()}
 
 
 @per_run

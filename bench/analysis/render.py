@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import html
-import io
 import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bench.errors import unknown
@@ -61,38 +60,43 @@ def _exact_text(value: Any) -> str:
 
 def _cells(frame: pd.DataFrame, escape: Callable[[str], str], exact: Sequence[str] = ()) -> list[tuple[str, ...]]:
     """The rows as text; ``escape`` is applied to cells that are text already, numbers need none."""
-    columns = []
-    for name in frame.columns:
-        text = _exact_text if name in exact else cell_text
-        if frame[name].dtype == float and text is cell_text:  # most of all cells, and no need to ask what they are
-            columns.append(["" if value != value else f"{value:.6g}" for value in frame[name].tolist()])
-            continue
-        escaped: dict[str, str] = {}  # a name stands in many rows
-        cells = []
-        for value in frame[name].astype(object).to_list():
-            if not isinstance(value, str):
-                cells.append(text(value))
-                continue
-            if value not in escaped:
-                escaped[value] = escape(value)
-            cells.append(escaped[value])
-        columns.append(cells)
+    columns = [_column(frame[name], escape, _exact_text if name in exact else cell_text) for name in frame.columns]
     return list(zip(*columns, strict=True))
+
+
+def _column(column: pd.Series, escape: Callable[[str], str], text: Callable[[Any], str]) -> list[str]:
+    # Most cells say what many others say: each distinct value is put into words once.
+    if column.dtype == object:  # of any types: 1 and True are equal and say different things
+        seen: dict[tuple[type, Any], str] = {}
+        keys = [(type(value), value) for value in column.tolist()]
+        for key in keys:
+            if key not in seen:
+                seen[key] = escape(key[1]) if isinstance(key[1], str) else text(key[1])
+        return [seen[key] for key in keys]
+    if column.dtype == float:  # by its bits, since -0.0 equals 0.0
+        places, bits = pd.factorize(column.to_numpy().view(np.int64))
+        words = [text(value) for value in bits.view(float).tolist()]
+    else:
+        places, distinct = pd.factorize(column)
+        words = [escape(value) if isinstance(value, str) else text(value) for value in distinct.tolist()]
+    told: list[str] = np.array([*words, ""], object)[places].tolist()  # place -1: missing
+    return told
 
 
 def to_csv(frame: pd.DataFrame) -> str:
     """RFC 4180 with LF line ends; thresholds in full. The same frame gives the same bytes on every machine."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(frame.columns)
-    writer.writerows(_cells(frame, _csv, EXACT))
-    return out.getvalue()
+    names = tuple(_csv(str(name)) for name in frame.columns)
+    lines = [",".join(row) for row in (names, *_cells(frame, _csv, EXACT))]
+    # A row of one empty cell would be no row at all.
+    return "\n".join(line or '""' for line in lines) + "\n"
 
 
 def _csv(text: str) -> str:
-    # A bare carriage return ends a row for many readers, and some versions of the csv module do not quote it.
+    """A cell, quoted where it has to be, that no spreadsheet takes for a formula."""
+    # A bare carriage return ends a row for many readers.
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    text = f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    return f'"{text.replace(chr(34), chr(34) * 2)}"' if any(mark in text for mark in ',"\n') else text
 
 
 def _one_line(text: str, table: dict[str, str]) -> str:

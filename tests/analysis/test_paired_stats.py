@@ -123,6 +123,19 @@ def test_the_bootstrap_spreads_like_the_mean_of_families():
     assert samples.std() == pytest.approx(counts.std(ddof=1) / np.sqrt(15), rel=0.03)
 
 
+def test_draws_and_sums_do_not_depend_on_how_many_are_made_at_a_time(monkeypatch):
+    strata, counts = np.arange(40) % 3, np.arange(120).reshape(40, 3)
+
+    def made():
+        weights = stats.draw(strata, np.random.default_rng(1), 600)
+        return weights, stats.resampled(weights, counts)
+
+    usual = made()
+    monkeypatch.setattr("bench.analysis.stats.resampling.CHUNK", 7)
+    monkeypatch.setattr("bench.analysis.stats.resampling.LARGEST", 100)
+    assert all((one == other).all() for one, other in zip(usual, made(), strict=True))
+
+
 def test_resampled_sums_are_exact():
     weights = np.full((2, 3), 255, np.uint8)
     assert stats.resampled(weights, np.array([[20_000], [20_001], [7]])).tolist() == [[10_202_040.0], [10_202_040.0]]

@@ -149,3 +149,15 @@ def test_the_caption_says_where_no_baseline_was_run(make_run):
 def test_an_unknown_table_says_what_there_is(make_run):
     with pytest.raises(UserError, match="label_survival"):
         tables.make(make_run(Spec(people(2, 2))), ["label_survivals"])
+
+
+def test_csv_tells_equal_values_of_different_kinds_apart():
+    frame = pd.DataFrame({"mixed": pd.Series([1, True, 1.5, "1", None], dtype=object), "rate": [0.0, -0.0, 0.5, 0, 1]})
+    assert to_csv(frame) == "mixed,rate\n1,0\ntrue,-0\n1.5,0.5\n1,0\n,1\n"
+
+
+def test_csv_quotes_as_the_csv_module_does():
+    cells = ["plain", "a,b", 'say "x"', "two\nlines", ' lead"', "", "'", ";"]
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows([["a,b"], *([cell] for cell in cells)])
+    assert to_csv(pd.DataFrame({"a,b": cells})) == out.getvalue()

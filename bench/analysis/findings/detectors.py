@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analysis.frames import POOLED, as_rows, clean_attacks, detector_names
+from bench.analysis.frames import POOLED, as_rows, by_value, clean_attacks, detector_names
 from bench.analysis.tables.baseline import lacks_baseline, no_better_than_headers
 from bench.analysis.tables.detection import BASELINE, MIN_N
 from bench.analysis.tables.thresholds import Choice, at_threshold, main_threshold
@@ -21,18 +21,18 @@ BASELINE_SEPARATES = 0.6
 
 def detector_findings(run: Run, frozen: pd.DataFrame, errors: pd.DataFrame, say: Say) -> Iterator[Finding]:
     """Cautions about formats and drifting thresholds, then errors on clean files and at worst."""
-    clean, pooled = clean_attacks(run), errors[errors["source"].eq(POOLED)]
+    clean, pooled = clean_attacks(run), by_value(errors[errors["source"].eq(POOLED)], "detector")
     ranked: list[tuple[float, Finding]] = []
     if lacks_baseline(run):
         yield Finding("gap", say("no_baseline"), "detectors")
     yield from (_bias(row, say) for row in no_better_than_headers(run, errors))
     for name in detector_names(run):
-        if name == BASELINE:
+        if name == BASELINE or name not in pooled:
             continue
         choice = main_threshold(frozen, name)
         rows = frozen[frozen["detector"].eq(name)]
         calibration = dict(zip(rows["regime"], rows["n_calibration"], strict=True))
-        ranked += _errors_of(at_threshold(pooled, name, choice), name, choice, clean, calibration, say)
+        ranked += _errors_of(at_threshold(pooled[name], name, choice), name, choice, clean, calibration, say)
     yield from (finding for _, finding in sorted(ranked, key=lambda pair: -pair[0]))
 
 

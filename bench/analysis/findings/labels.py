@@ -69,11 +69,14 @@ def _labels(run: Run, survival: pd.DataFrame, say: Say) -> Iterator[Finding]:
 
 def _carriers(survival: pd.DataFrame, say: Say) -> Iterator[Finding]:
     """Per label the attack whose outcome depends most on the carrier, where the intervals do not meet."""
+    by_label: dict[tuple[str, ...], dict[str, Rows]] = {}
+    for row in as_rows(survival):
+        of_label = by_label.setdefault((row["label"], row["position"], row["bundle"]), {})
+        of_label.setdefault(row["attack"], []).append(row)
     found = []
-    for _, rows in survival.groupby(["label", "position", "bundle"], sort=False):
+    for rows in by_label.values():
         widest: tuple[float, str] = (0.0, "")
-        for attack, group in rows.groupby("attack", sort=False):
-            cells = as_rows(group)
+        for attack, cells in rows.items():
             best, worst = (pick(cells, key=lambda row: row["survived_rate"]) for pick in (max, min))
             gap = best["survived_rate"] - worst["survived_rate"]
             if best["survived_low"] > worst["survived_high"] and gap > widest[0]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bench.analysis.charts.quality import picture_quality
-from bench.analysis.frames import POOLED, as_rows, clean_attacks, in_order, ok_values, scored
+from bench.analysis.frames import POOLED, beside_views, by_value, clean_attacks, in_order, ok_values, scored_views
 from bench.analysis.page.cells import (
     Cell,
+    Columns,
     Head,
     Table,
     asked_cells,
@@ -32,37 +32,50 @@ from bench.analysis.page.cells import (
 from bench.analysis.text.wording import Say
 from bench.records import Run
 
+#: Quartiles of scores among the tables; the others are in CSV files of these names.
+QUARTILES = "quartiles"
+
 
 @dataclass(frozen=True)
 class Behind:
-    """The tables behind every detector's charts; ``scores`` are quartiles of the test split, made once for all."""
+    """The tables behind every detector's charts.
 
-    tables: Mapping[str, pd.DataFrame]
-    scores: pd.DataFrame
-    clean: list[str]
+    Attributes:
+        shown: name of the table, or ``QUARTILES`` -> detector -> its rows that the page shows.
+        simulated: attacks whose channel is simulated.
+    """
+
+    shown: Mapping[str, Mapping[str, pd.DataFrame]]
     simulated: set[str]
 
     @classmethod
     def of(cls, run: Run, tables: Mapping[str, pd.DataFrame], simulated: set[str]) -> Behind:
         """Of this run."""
-        return cls(tables, _quartiles(run), clean_attacks(run), simulated)
+        clean = clean_attacks(run)
+        groups, calibration = tables["subgroup_fpr"], tables["calibration"]
+        shown = {
+            "attack_effects": tables["attack_effects"],
+            "subgroup_fpr": groups[groups["subgroup"].eq(POOLED) | groups["attack"].isin(clean)],
+            "threshold_drift": tables["threshold_drift"],
+            "calibration": calibration[calibration["bin"].eq(POOLED) | calibration["attack"].isin(clean)],
+            QUARTILES: _quartiles(run),
+        }
+        return cls({name: by_value(table, "detector") for name, table in shown.items()}, simulated)
 
     def made(self, detector: str, say: Say) -> list[Table]:
         """Those that have rows, folded, for one detector."""
-        effects, groups, drift, calibration = (
-            as_rows(_of(self.tables[name], detector))
-            for name in ("attack_effects", "subgroup_fpr", "threshold_drift", "calibration")
-        )
-        found = [
-            cut(self._effects(effects, say), "attack_effects", say),
-            cut(self._subgroups(groups, say), "subgroup_fpr", say),
-            cut(self._drift(drift, say), "threshold_drift", say),
-            cut(self._calibration(calibration, say), "calibration", say),
-            self._scores(detector, say),
-        ]
-        return [table for table in found if table.rows]
+        found = []
+        for name, make in (
+            ("attack_effects", self._effects), ("subgroup_fpr", self._subgroups), ("threshold_drift", self._drift),
+            ("calibration", self._calibration), (QUARTILES, self._scores),
+        ):  # fmt: skip
+            if (rows := self.shown[name].get(detector)) is not None:
+                table = make(Columns(rows), say)
+                # There is no CSV that could have the rest of the quartiles.
+                found.append(table if name == QUARTILES else cut(table, name, say))
+        return found
 
-    def _effects(self, rows: list[dict[str, Any]], say: Say) -> Table:
+    def _effects(self, rows: Columns, say: Say) -> Table:
         human, ai = say("word_human"), say("word_ai")
         return make_table(
             say("effects_table"),
@@ -83,31 +96,30 @@ class Behind:
                 (Head(say("col_p_of", truth=ai)), p_cells(rows, "p_ai_holm")),
                 (Head(say("col_auc_difference")), difference_cells(rows, "auc_difference")),
                 (Head(say("col_p_auc")), p_cells(rows, "p_auc_holm")),
-                (Head(say("col_note"), False), note_cells(rows, say)),
+                (Head(say("col_note"), False), note_cells(rows)),
             ],
             say,
             folded=True,
         )
 
-    def _subgroups(self, rows: list[dict[str, Any]], say: Say) -> Table:
-        rows = [row for row in rows if row["subgroup"] == POOLED or row["attack"] in self.clean]
+    def _subgroups(self, rows: Columns, say: Say) -> Table:
         return make_table(
             say("subgroup_table"),
             [
                 (Head(say("col_attack"), False), attack_cells(rows, self.simulated)),
                 (Head(say("col_regime"), False), text_cells(rows, "regime")),
-                (Head(say("col_by"), False), word_cells(rows, "by", say)),
-                (Head(say("col_subgroup"), False), word_cells(rows, "subgroup", say)),
+                (Head(say("col_by"), False), word_cells(rows, "by")),
+                (Head(say("col_subgroup"), False), word_cells(rows, "subgroup")),
                 (Head(say("col_fpr")), rate_cells(rows, "fpr", n="n_human")),
                 (Head(say("col_gap")), difference_cells(rows, "gap", 100)),
                 (Head(say("col_gap_between"), False), text_cells(rows, "gap_between")),
-                (Head(say("col_note"), False), note_cells(rows, say)),
+                (Head(say("col_note"), False), note_cells(rows)),
             ],
             say,
             folded=True,
         )
 
-    def _drift(self, rows: list[dict[str, Any]], say: Say) -> Table:
+    def _drift(self, rows: Columns, say: Say) -> Table:
         return make_table(
             say("drift_table"),
             [
@@ -121,15 +133,14 @@ class Behind:
                 (Head(say("col_shift")), number_cells(rows, "oracle_shift")),
                 (Head(say("col_oracle_fpr")), share_cells(rows, "oracle_fpr")),
                 (Head(say("col_oracle_tpr")), rate_cells(rows, "oracle_tpr")),
-                (Head(say("col_note"), False), note_cells(rows, say)),
+                (Head(say("col_note"), False), note_cells(rows)),
             ],
             say,
             folded=True,
         )
 
-    def _calibration(self, rows: list[dict[str, Any]], say: Say) -> Table:
-        rows = [row for row in rows if row["bin"] == POOLED or row["attack"] in self.clean]
-        bins = [Cell(f"{row['bin_low']:g}\u2013{row['bin_high']:g}") for row in rows]
+    def _calibration(self, rows: Columns, say: Say) -> Table:
+        bins = [Cell(f"{low:g}\u2013{high:g}") for low, high in zip(rows["bin_low"], rows["bin_high"], strict=True)]
         return make_table(
             say("calibration_table"),
             [
@@ -141,21 +152,20 @@ class Behind:
                 (Head(say("col_ai_share")), rate_cells(rows, "ai_share", "ai")),
                 (Head(say("col_ece")), number_cells(rows, "ece", 2)),
                 (Head(say("col_brier")), number_cells(rows, "brier", 2)),
-                (Head(say("col_note"), False), note_cells(rows, say)),
+                (Head(say("col_note"), False), note_cells(rows)),
             ],
             say,
             folded=True,
         )
 
-    def _scores(self, detector: str, say: Say) -> Table:
-        rows = as_rows(_of(self.scores, detector))
+    def _scores(self, rows: Columns, say: Say) -> Table:
         names = (("quartile_1", 0.25), ("median", 0.5), ("quartile_3", 0.75))
         return make_table(
             say("scores_table"),
             [
                 (Head(say("col_attack"), False), attack_cells(rows, self.simulated)),
                 (Head(say("col_regime"), False), text_cells(rows, "regime")),
-                (Head(say("col_truth"), False), word_cells(rows, "truth", say)),
+                (Head(say("col_truth"), False), word_cells(rows, "truth")),
                 (Head(say("col_n")), count_cells(rows, "n")),
                 *((Head(say(f"col_{name}")), number_cells(rows, str(level), 4)) for name, level in names),
             ],
@@ -164,14 +174,12 @@ class Behind:
         )
 
 
-def _of(table: pd.DataFrame, detector: str) -> pd.DataFrame:
-    return table[table["detector"].eq(detector)]
-
-
 def _quartiles(run: Run) -> pd.DataFrame:
     """Quartiles of every detector's scores per regime, attack and truth: ``0.25, 0.5, 0.75``, over ``n`` files."""
-    rows = scored(run)
-    rows = rows[rows["split"].eq("test") & ok_values(rows)]
+    # Every score of the run: what is not asked for is left out before texts are put beside them, not after.
+    views = scored_views(run)
+    scores = run.scores.loc[ok_values(run.scores), ["key", "detector", "value"]]
+    rows = beside_views(scores, views[views["split"].eq("test")], ["regime", "attack", "truth"])
     keys = ["detector", "regime", "attack", "truth"]
     if not len(rows):
         return pd.DataFrame(columns=[*keys, "n"])
@@ -186,7 +194,7 @@ def _quartiles(run: Run) -> pd.DataFrame:
 
 def quality_table(run: Run, simulated: set[str], say: Say) -> Table:
     """Picture quality that each attack leaves, which the charts of detection against quality are drawn from."""
-    rows = as_rows(picture_quality(run))
+    rows = Columns(picture_quality(run))
     return make_table(
         say("quality_table"),
         [

@@ -6,16 +6,18 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from bench.analysis.frames import as_rows
 from bench.analysis.page.cells import (
     Cell,
+    Columns,
     Head,
     Table,
+    attack_cell,
     attack_cells,
     count_cells,
     cut,
     difference_cells,
     make_table,
+    missing,
     note_cells,
     p_cells,
     rate_cells,
@@ -41,12 +43,12 @@ def comparison_tables(tables: Mapping[str, pd.DataFrame], simulated: set[str], s
 
 
 def _robustness(table: pd.DataFrame, simulated: set[str], say: Say) -> Table:
-    rows = as_rows(table)
+    rows = Columns(table)
     ranks = [
-        Cell("" if pd.isna(row["rank"]) else f"{row['rank']:g} [{row['rank_low']:g}, {row['rank_high']:g}]")
-        for row in rows
+        Cell("" if missing(rank) else f"{rank:g} [{low:g}, {high:g}]")
+        for rank, low, high in zip(rows["rank"], rows["rank_low"], rows["rank_high"], strict=True)
     ]
-    worst = [{"attack": row["worst_attack"]} if isinstance(row["worst_attack"], str) else None for row in rows]
+    worst = [attack_cell(name, simulated) if isinstance(name, str) else Cell("") for name in rows["worst_attack"]]
     return make_table(
         say("robustness_table"),
         [
@@ -56,14 +58,11 @@ def _robustness(table: pd.DataFrame, simulated: set[str], say: Say) -> Table:
             (Head(say("col_attacks")), text_cells(rows, "n_attacks")),
             (Head(say("col_miss_area")), rate_cells(rows, "area")),
             (Head(say("col_rank")), ranks),
-            (
-                Head(say("col_worst"), False),
-                [Cell("") if row is None else attack_cells([row], simulated)[0] for row in worst],
-            ),
+            (Head(say("col_worst"), False), worst),
             (Head(say("col_worst_fnr")), rate_cells(rows, "worst_fnr", "worst")),
             (Head(say("col_fpr")), rate_cells(rows, "fpr", n="n_human")),
             (Head(say("col_fnr")), rate_cells(rows, "fnr", n="n_ai")),
-            (Head(say("col_note"), False), note_cells(rows, say)),
+            (Head(say("col_note"), False), note_cells(rows)),
         ],
         say,
         folded=True,
@@ -71,7 +70,7 @@ def _robustness(table: pd.DataFrame, simulated: set[str], say: Say) -> Table:
 
 
 def _worst_view(table: pd.DataFrame, say: Say) -> Table:
-    rows = as_rows(table)
+    rows = Columns(table)
     return make_table(
         say("worst_table"),
         [
@@ -83,7 +82,7 @@ def _worst_view(table: pd.DataFrame, say: Say) -> Table:
             (Head(say("col_flagged_any")), rate_cells(rows, "flagged_any_rate", "flagged_any", "families_human")),
             (Head(say("col_missed_clean")), text_cells(rows, "missed_clean")),
             (Head(say("col_missed_any")), rate_cells(rows, "missed_any_rate", "missed_any", "families_ai")),
-            (Head(say("col_note"), False), note_cells(rows, say)),
+            (Head(say("col_note"), False), note_cells(rows)),
         ],
         say,
         folded=True,
@@ -91,7 +90,7 @@ def _worst_view(table: pd.DataFrame, say: Say) -> Table:
 
 
 def _pairs(table: pd.DataFrame, simulated: set[str], say: Say) -> Table:
-    rows = as_rows(table)
+    rows = Columns(table)
     named = (("human", say("word_human")), ("ai", say("word_ai")))
     return make_table(
         say("pairs_table"),
@@ -113,7 +112,7 @@ def _pairs(table: pd.DataFrame, simulated: set[str], say: Say) -> Table:
             (Head(say("col_auc_difference")), difference_cells(rows, "auc_difference")),
             (Head(say("col_p_auc")), p_cells(rows, "p_auc_holm")),
             (Head(say("col_unpaired")), text_cells(rows, "unpaired")),
-            (Head(say("col_note"), False), note_cells(rows, say)),
+            (Head(say("col_note"), False), note_cells(rows)),
         ],
         say,
         folded=True,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from bench.analysis.frames import as_rows
 from bench.analysis.page.cells import (
+    Columns,
     Head,
     Table,
     attack_cells,
@@ -30,17 +30,17 @@ def edited_table(table: pd.DataFrame, name: str, choice: Choice, simulated: set[
         say: the page's language.
     """
     mine = at_threshold(table, name, choice)
-    rows = as_rows(mine[mine["flagged_rate"].notna()])
+    rows = Columns(mine[mine["flagged_rate"].notna()])
     return make_table(
         say("edited_table"),
         [
             (Head(say("col_regime"), False), text_cells(rows, "regime")),
             (Head(say("col_attack"), False), attack_cells(rows, simulated)),
-            (Head(say("col_area"), False), word_cells(rows, "area", say)),
+            (Head(say("col_area"), False), word_cells(rows, "area")),
             (Head(say("col_flagged")), rate_cells(rows, "flagged_rate", "flagged", "n")),
             (Head(say("col_ai_flagged")), rate_cells(rows, "ai_rate", "ai", "n_ai")),
             (Head(say("col_fpr")), rate_cells(rows, "fpr", n="n_human")),
-            (Head(say("col_note"), False), note_cells(rows, say)),
+            (Head(say("col_note"), False), note_cells(rows)),
         ],
         say,
         folded=True,

@@ -1,8 +1,9 @@
-"""Both languages in one page: its parts are made once for each, and what differs is put side by side."""
+"""Both languages in one page: what is said is made once for each, and what differs is put side by side."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from markupsafe import Markup
@@ -54,6 +55,11 @@ def side_by_side(en: Any, zh: Any) -> Any:
 def both(key: str, **values: Any) -> Any:
     """What the template says by key: ``Text``, or a text where both languages say the same; values may be either."""
     return side_by_side(*(_say(say, language, key, values) for language, say in _SPEAKERS.items()))
+
+
+def in_both(make: Callable[..., Any], *given: Any) -> Any:
+    """What a function makes of this in each language, side by side; it takes the language's ``Say`` last."""
+    return side_by_side(*(make(*given, say) for say in _SPEAKERS.values()))
 
 
 _SPEAKERS: dict[str, Say] = {language: speaker(language) for language in ("en", "zh")}

@@ -8,12 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.frames import as_rows
+from bench.analysis.frames import by_value
 from bench.analysis.page.cells import (
     Cell,
+    Column,
+    Columns,
     Head,
     Table,
-    attack_cells,
+    attack_cell,
     count_cells,
     make_table,
     note_cells,
@@ -73,19 +75,21 @@ def _table(rows: pd.DataFrame, simulated: set[str], say: Say) -> Table:
     """One row per attack, AI, edited and human files beside one another."""
     rows = rows.assign(silent_rate=1 - rows["noticed_rate"], silent_low=1 - rows["noticed_high"])
     rows["silent_high"] = 1 - rows["noticed_low"]
-    attacks = [{"attack": attack} for attack in rows["attack"].unique()]
-    by_truth = {truth: {row["attack"]: row for row in as_rows(mine)} for truth, mine in rows.groupby("truth")}
+    attacks = rows["attack"].unique().tolist()
+    by_truth = {truth: Columns(mine) for truth, mine in by_value(rows, "truth").items()}
 
     def column(truth: str, name: str) -> list[Cell]:
-        found = [by_truth.get(truth, {}).get(row["attack"]) for row in attacks]
-        if name in ("n", "forged", "unknown", "note"):
-            there = [row for row in found if row is not None]
-            cells = count_cells(there, name) if name == "n" else text_cells(there, name)
-            made = iter(note_cells(there, say) if name == "note" else cells)
-            return [Cell("") if row is None else next(made) for row in found]
-        return [Cell("") if row is None else rate_cells([row], f"{name}_rate", name)[0] for row in found]
+        if (mine := by_truth.get(truth)) is None:
+            return [Cell("")] * len(attacks)
+        made = {"n": count_cells, "forged": text_cells, "unknown": text_cells}
+        if name in made:
+            cells = made[name](mine, name)
+        else:
+            cells = note_cells(mine) if name == "note" else rate_cells(mine, f"{name}_rate", name)
+        found = dict(zip(mine["attack"], cells, strict=True))
+        return [found.get(attack, Cell("")) for attack in attacks]
 
-    columns: list[tuple[Head, list[Cell]]] = [(Head(say("col_attack"), False), attack_cells(attacks, simulated))]
+    columns: list[Column] = [(Head(say("col_attack"), False), [attack_cell(name, simulated) for name in attacks])]
     seen: set[str] = set()
     for truth, name in SHOWN:
         if truth not in seen:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from bench.analysis.charts import CHARTS, Rendered, rendered
 from bench.analysis.charts.svg import frame_rule
 from bench.analysis.findings import findings
-from bench.analysis.frames import attack_frame, detector_names, regime_names, watermark_names
+from bench.analysis.frames import attack_frame, by_value, detector_names, watermark_names
 from bench.analysis.page import policy as page_policy
 from bench.analysis.page import tables as page_tables
 from bench.analysis.page.behind import Behind, quality_table
@@ -21,12 +21,12 @@ from bench.analysis.page.cells import Table, simulated_attacks
 from bench.analysis.page.comparisons import comparison_tables
 from bench.analysis.page.edited import edited_table
 from bench.analysis.page.gallery import gallery_section
-from bench.analysis.page.languages import both, side_by_side
+from bench.analysis.page.languages import both, in_both
 from bench.analysis.page.templating import assets, environment, words
+from bench.analysis.tables.baseline import no_better_than_headers
 from bench.analysis.tables.detection import MIN_N
 from bench.analysis.tables.thresholds import main_threshold
 from bench.analysis.tables.watermarks import FPR_NOMINAL
-from bench.analysis.text import speaker
 from bench.analysis.text.wording import Say, whole
 from bench.files import write_whole
 from bench.records import Run
@@ -40,7 +40,7 @@ ABOUT_ONE = ("severity", "roc", "det", "distributions", "quality", "subgroups", 
 class Figure:
     """A chart on the page: ``svg`` is the same in every language, ``id`` is that of the frame around it."""
 
-    caption: str
+    caption: Any
     id: str
     svg: Markup
 
@@ -50,7 +50,7 @@ class DetectorPart:
     """What the page says about one detector."""
 
     name: str
-    facts: list[str]
+    facts: list[Any]
     drawings: list[Figure]
     tables: list[Table]
 
@@ -65,7 +65,7 @@ def build(run: Run, tables: Mapping[str, pd.DataFrame], charts: Sequence[Rendere
     """
     rules = [frame_rule(chart.element, chart.id) for chart in charts]
     behind = Behind.of(run, tables, simulated_attacks(attack_frame(run)))
-    english, chinese = (_content(run, tables, charts, behind, speaker(language)) for language in ("en", "zh"))
+    content = _content(run, tables, charts, behind)
     page = environment().get_template("report.html.j2")
     return (
         page.render(
@@ -74,16 +74,17 @@ def build(run: Run, tables: Mapping[str, pd.DataFrame], charts: Sequence[Rendere
             **assets(rules),
             header=run.header,
             warnings=[str(text) for text in run.header.get("warnings", [])],
-            **side_by_side(english, chinese),
+            **content,
         )
         + "\n"
     )
 
 
 def _content(
-    run: Run, tables: Mapping[str, pd.DataFrame], charts: Sequence[Rendered], behind: Behind, say: Say
+    run: Run, tables: Mapping[str, pd.DataFrame], charts: Sequence[Rendered], behind: Behind
 ) -> dict[str, Any]:
-    """What the template fills in, in one language."""
+    """What the template fills in. Whatever is put together from several texts is made in each language by itself."""
+    say = both
     by_kind: dict[str, list[tuple[str, Figure]]] = {kind: [] for kind in CHARTS}
     for chart in charts:
         caption = say(f"chart_{chart.kind}", subject=chart.subject)
@@ -95,9 +96,9 @@ def _content(
     quality = quality_table(run, stars, say)
     return {
         "facts": _facts(run, say),
-        "meta": _meta(run, say),
+        "meta": in_both(_meta, run),
         "unfinished": _unfinished(run, say),
-        "findings": findings(run, tables, say),
+        "findings": in_both(findings, run, tables),
         "label_charts": [figure for _, figure in by_kind["label_survival"]],
         "label_tables": page_tables.label_tables(tables, say),
         "read_on_human": int(tables["label_false_positives"]["n"].sum()),
@@ -107,7 +108,7 @@ def _content(
         "comparison_charts": [figure for kind in COMPARISONS for _, figure in by_kind[kind]],
         "comparison_tables": [*comparison_tables(tables, stars, say), *([quality] if quality.rows else [])],
         "detectors": _detector_parts(run, tables, by_kind, behind, say),
-        "gallery": gallery_section(run, say),
+        "gallery": in_both(gallery_section, run),
         "policy_parts": page_policy.policy_parts(tables, by_kind["policy"], stars, say),
         "threshold_table": page_tables.threshold_table(tables["thresholds"], say),
         "coverage_table": page_tables.coverage_table(tables["coverage"], say),
@@ -188,7 +189,8 @@ def _detector_parts(
     say: Say,
 ) -> list[DetectorPart]:
     described = {d["name"]: d for d in run.header.get("detectors", [])}
-    parts = []
+    errors, parts = by_value(tables["detector_errors"], "detector"), []
+    doubted = no_better_than_headers(run, tables["detector_errors"])
     for name in detector_names(run):
         info = described.get(name, {})
         facts = [say(f"reads_{info['reads']}")] if info.get("reads") in ("pixels", "file", "both") else []
@@ -198,11 +200,9 @@ def _detector_parts(
         if info.get("status") == "unavailable":
             why = " ".join(str(info[key]) for key in ("code", "detail") if info.get(key))
             facts.append(say("unavailable_detector", why=why))
-        errors = tables["detector_errors"]
-        shown = page_tables.detector_tables(
-            errors[errors["detector"].eq(name)], tables["thresholds"], name, regime_names(run), run, say
-        )
-        choice = main_threshold(tables["thresholds"], name)
+        choice, shown = main_threshold(tables["thresholds"], name), []
+        if name in errors:
+            shown = page_tables.detector_tables(errors[name], name, choice, doubted, run, say)
         edited = edited_table(tables["edited_by_area"], name, choice, behind.simulated, say)
         shown += [edited] if edited.rows else []
         drawings = [figure for kind in ABOUT_ONE for subject, figure in charts[kind] if subject == name]

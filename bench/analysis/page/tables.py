@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analysis.frames import MACRO, POOLED, as_rows, attack_frame, carrier, clean_attacks
+from bench.analysis.frames import MACRO, POOLED, attack_frame, by_value, carrier, clean_attacks, regime_names
 from bench.analysis.page.cells import (
     Cell,
     Column,
+    Columns,
     Head,
     Table,
     asked_cells,
@@ -19,6 +20,7 @@ from bench.analysis.page.cells import (
     count_cells,
     cut,
     make_table,
+    missing,
     note_cells,
     rate_cells,
     share_cells,
@@ -26,8 +28,8 @@ from bench.analysis.page.cells import (
     text_cells,
     word_cells,
 )
-from bench.analysis.tables.baseline import no_better_than_headers
-from bench.analysis.tables.thresholds import Choice, at_threshold, main_threshold
+from bench.analysis.page.languages import in_both
+from bench.analysis.tables.thresholds import Choice, at_threshold
 from bench.analysis.tables.watermarks import bundles_to_name
 from bench.analysis.text import note, word
 from bench.analysis.text.wording import Say, label_title, percent, whole
@@ -37,27 +39,25 @@ from bench.records import Run
 MAX_FAILURES = 200
 
 
-def _aucs(rows: list[dict[str, Any]]) -> list[Cell]:
-    return [
-        Cell("" if np.isnan(row["auc"]) else f"{row['auc']:.2f} [{row['auc_low']:.2f}, {row['auc_high']:.2f}]")
-        for row in rows
-    ]
+def _aucs(rows: Columns) -> list[Cell]:
+    ends = zip(rows["auc"], rows["auc_low"], rows["auc_high"], strict=True)
+    return [Cell("" if missing(auc) else f"{auc:.2f} [{low:.2f}, {high:.2f}]") for auc, low, high in ends]
 
 
 def label_tables(tables: Mapping[str, pd.DataFrame], say: Say) -> dict[str, Table]:
     """``survival``: what is left per label, carrier and attack; ``false``: labels read on human files."""
-    rows = as_rows(tables["label_survival"])
+    rows = Columns(tables["label_survival"])
     stars = simulated_attacks(tables["label_survival"])
-    titles = [Cell(label_title(row["label"], row["position"])) for row in rows]
-    bundles = text_cells(rows, "bundle") if len({row["bundle"] for row in rows}) > 1 else [Cell("")] * len(rows)
-    carriers = [Cell(word(POOLED, say) if row["mime"] == POOLED else carrier(row["mime"])) for row in rows]
+    bundles = text_cells(rows, "bundle") if len(set(rows["bundle"])) > 1 else [Cell("")] * len(rows)
+    carriers = [Cell(word(POOLED, say) if mime == POOLED else carrier(mime)) for mime in rows["mime"]]
     # The rates are of fewer files where some cannot carry the label.
-    judged = [row | {"judged": row["n"] - row["not_applicable"] - row["unavailable"]} for row in rows]
+    counted = zip(rows["n"], rows["not_applicable"], rows["unavailable"], strict=True)
+    judged = Columns(tables["label_survival"], judged=[n - apart - gone for n, apart, gone in counted])
     counts = ("altered", "broken", "residue", "absent", "error", "unavailable")
     survival = make_table(
         say("labels_table"),
         [
-            (Head(say("col_label"), False), titles),
+            (Head(say("col_label"), False), _titles(rows)),
             (Head(say("col_bundle"), False), bundles),
             (Head(say("col_carrier"), False), carriers),
             (Head(say("col_attack"), False), attack_cells(rows, stars)),
@@ -70,30 +70,37 @@ def label_tables(tables: Mapping[str, pd.DataFrame], say: Say) -> dict[str, Tabl
         say,
         folded=len(rows) > 60,
     )
-    found = [row for row in as_rows(tables["label_false_positives"]) if row["declares"]]
+    human = tables["label_false_positives"]
+    found = Columns(human[human["declares"] > 0])
+    rates = [Cell(percent(*ends)) for ends in zip(found["rate"], found["low"], found["high"], strict=True)]
     false = make_table(
         say("false_table"),
         [
-            (Head(say("col_label"), False), [Cell(label_title(row["label"], row["position"])) for row in found]),
+            (Head(say("col_label"), False), _titles(found)),
             (Head(say("col_attack"), False), attack_cells(found, stars)),
             (Head(say("col_n")), count_cells(found, "n")),
             (Head(say("col_declared")), text_cells(found, "declares")),
-            (Head(say("col_rate")), [Cell(percent(row["rate"], row["low"], row["high"])) for row in found]),
+            (Head(say("col_rate")), rates),
         ],
         say,
     )
     return {"survival": cut(survival, "label_survival", say), "false": cut(false, "label_false_positives", say)}
 
 
+def _titles(rows: Columns) -> list[Cell]:
+    return [Cell(label_title(*pair)) for pair in zip(rows["label"], rows["position"], strict=True)]
+
+
 def watermark_table(survival: pd.DataFrame, stars: set[str], say: Say) -> Table:
     """Bits read back and files detected per watermark and attack, with the false detections beside them."""
-    rows, named = as_rows(survival), bundles_to_name(survival)
-    nominal = whole(float(survival["fpr_nominal"].iloc[0])) if rows else ""
+    rows, named = Columns(survival), bundles_to_name(survival)
+    nominal = whole(rows["fpr_nominal"][0]) if len(rows) else ""
+    bundles = [Cell(named[pair]) for pair in zip(rows["watermark"], rows["bundle"], strict=True)]
     table = make_table(
         say("marks_table"),
         [
             (Head(say("col_watermark"), False), text_cells(rows, "watermark")),
-            (Head(say("col_bundle"), False), [Cell(named[row["watermark"], row["bundle"]]) for row in rows]),
+            (Head(say("col_bundle"), False), bundles),
             (Head(say("col_attack"), False), attack_cells(rows, stars)),
             (Head(say("col_n")), count_cells(rows, "n")),
             (Head(say("col_bits")), rate_cells(rows, "bit_accuracy")),
@@ -105,7 +112,7 @@ def watermark_table(survival: pd.DataFrame, stars: set[str], say: Say) -> Table:
             (Head(say("col_false_detected", nominal=nominal)), rate_cells(rows, "false_detected")),
             (Head(say("col_error")), text_cells(rows, "error")),
             (Head(say("col_unavailable")), text_cells(rows, "unavailable")),
-            (Head(say("col_note"), False), note_cells(rows, say)),
+            (Head(say("col_note"), False), note_cells(rows)),
         ],
         say,
         folded=len(rows) > 60,
@@ -119,44 +126,38 @@ def threshold_text(choice: Choice, say: Say) -> str:
 
 
 def detector_tables(
-    errors: pd.DataFrame, frozen: pd.DataFrame, name: str, regimes: list[str], run: Run, say: Say
+    errors: pd.DataFrame, name: str, choice: Choice, doubted: list[dict[str, Any]], run: Run, say: Say
 ) -> list[Table]:
     """The tables of one detector: those shown at once (one per regime), then those behind a fold.
 
     Args:
         errors: rows of ``detector_errors`` of this detector.
-        frozen: ``thresholds`` of the run.
         name: of the detector.
-        regimes: in order.
+        choice: the threshold that the page uses.
+        doubted: ``no_better_than_headers`` of all detectors.
         run: the records.
         say: the page's language.
     """
-    choice = main_threshold(frozen, name)
+    doubted = [row for row in doubted if row["detector"] == name]
     # Where every threshold was refused, its rows still hold the AUC.
     main = at_threshold(errors, name, choice) if choice.kind else errors[errors["threshold_kind"].eq("refused")]
     main = main.drop_duplicates(["regime", "attack", "source"])
-    how = threshold_text(choice, say) if choice.kind else say("no_threshold", why=note(choice.note, say)).rstrip(".。")
     stars = simulated_attacks(attack_frame(run))
-    doubted = no_better_than_headers(run, errors)
+    others = errors[errors["source"].eq(POOLED) & ~errors["threshold_kind"].eq("refused")]
+    at_main, at_others = by_value(main, "regime"), by_value(others[~others.index.isin(main.index)], "regime")
     shown, more = [], []
-    for regime in regimes:
-        mine = main[main["regime"].eq(regime)]
-        pooled = as_rows(mine[mine["source"].eq(POOLED)])
-        if pooled:
-            caption = say("regime_table", regime=regime, threshold=how)
-            doubts = [baseline_text(row, say) for row in doubted if row["regime"] == regime]
+    for regime in regime_names(run):
+        mine = at_main.get(regime, main[:0])
+        pooled = Columns(mine[mine["source"].eq(POOLED)])
+        if len(pooled):
+            caption = in_both(_caption, regime, choice, [row for row in doubted if row["regime"] == regime])
             columns = [(Head(say("col_attack"), False), attack_cells(pooled, stars)), *_of(pooled, say)]
-            shown.append(make_table(say("caption_joint").join([caption, *doubts]), columns, say))
+            shown.append(make_table(caption, columns, say))
             more.append(_by_source(mine, regime, clean_attacks(run), stars, say))
-        others = errors[errors["regime"].eq(regime) & errors["source"].eq(POOLED)]
-        rest = as_rows(others[~others.index.isin(main.index) & ~others["threshold_kind"].eq("refused")])
-        if rest:
-            kinds = [
-                say("at_default") if np.isnan(row["alpha"]) else say("at_alpha", alpha=f"{100 * row['alpha']:g}")
-                for row in rest
-            ]
+        if regime in at_others:
+            rest = Columns(at_others[regime])
             first = [
-                (Head(say("col_threshold_kind"), False), [Cell(kind) for kind in kinds]),
+                (Head(say("col_threshold_kind"), False), _kinds(rest, say)),
                 (Head(say("col_attack"), False), attack_cells(rest, stars)),
             ]
             caption = say("other_thresholds", regime=regime)
@@ -164,26 +165,36 @@ def detector_tables(
     return shown + [table for table in more if table.rows]
 
 
+def _caption(regime: str, choice: Choice, doubted: list[dict[str, Any]], say: Say) -> str:
+    """What a table of errors is at, and the doubts that the header baseline casts on it, in one language."""
+    how = threshold_text(choice, say) if choice.kind else say("no_threshold", why=note(choice.note, say)).rstrip(".。")
+    doubts = [baseline_text(row, say) for row in doubted]
+    return say("caption_joint").join([say("regime_table", regime=regime, threshold=how), *doubts])
+
+
+def _kinds(rows: Columns, say: Say) -> list[Cell]:
+    """How the threshold of each row was set."""
+    told = {x: say("at_default") if missing(x) else say("at_alpha", alpha=f"{100 * x:g}") for x in set(rows["alpha"])}
+    return [Cell(told[x]) for x in rows["alpha"]]
+
+
 def baseline_text(row: dict[str, Any], say: Say) -> str:
     """The doubt that a caption casts on a detector that the header baseline matches."""
     return say("baseline_note", header=f"{row['header_auc']:.2f}", auc=f"{row['auc']:.2f}")
 
 
-def _of(rows: list[dict[str, Any]], say: Say) -> list[Column]:
+def _of(rows: Columns, say: Say) -> list[Column]:
     """The columns that every table of errors has."""
     return [
         (Head(say("col_fpr")), rate_cells(rows, "fpr", n="n_human")),
         (Head(say("col_fnr")), rate_cells(rows, "fnr", n="n_ai")),
         (Head(say("col_flagged")), rate_cells(rows, "flagged_edited", n="n_edited")),
         (Head(say("col_auc")), _aucs(rows)),
-        (
-            Head(say("col_header_auc")),
-            [Cell("" if np.isnan(row["header_auc"]) else f"{row['header_auc']:.2f}") for row in rows],
-        ),
+        (Head(say("col_header_auc")), [Cell("" if missing(auc) else f"{auc:.2f}") for auc in rows["header_auc"]]),
         (Head(say("col_abstain")), text_cells(rows, "abstain")),
         (Head(say("col_error")), text_cells(rows, "error")),
         (Head(say("col_unavailable")), text_cells(rows, "unavailable")),
-        (Head(say("col_note"), False), note_cells(rows, say)),
+        (Head(say("col_note"), False), note_cells(rows)),
     ]
 
 
@@ -192,7 +203,7 @@ def _by_source(mine: pd.DataFrame, regime: str, clean: list[str], stars: set[str
     pooled = mine[mine["source"].eq(POOLED) & ~mine["attack"].isin(clean)]
     fnr = pooled["fnr"].astype(float)
     worst = [pooled["attack"].iloc[int(np.nanargmax(fnr))]] if fnr.notna().any() else []
-    rows = as_rows(mine[mine["attack"].isin([*clean, *worst]) & ~mine["source"].isin([POOLED, MACRO])])
+    rows = Columns(mine[mine["attack"].isin([*clean, *worst]) & ~mine["source"].isin([POOLED, MACRO])])
     first = [
         (Head(say("col_source"), False), text_cells(rows, "source")),
         (Head(say("col_attack"), False), attack_cells(rows, stars)),
@@ -202,18 +213,18 @@ def _by_source(mine: pd.DataFrame, regime: str, clean: list[str], stars: set[str
 
 def threshold_table(frozen: pd.DataFrame, say: Say) -> Table:
     """Every threshold with the calibration files behind it."""
-    rows = as_rows(frozen)
+    rows = Columns(frozen)
     return make_table(
         say("thresholds_table"),
         [
             (Head(say("col_detector"), False), text_cells(rows, "detector")),
             (Head(say("col_regime"), False), text_cells(rows, "regime")),
-            (Head(say("col_threshold_kind"), False), word_cells(rows, "threshold_kind", say)),
+            (Head(say("col_threshold_kind"), False), word_cells(rows, "threshold_kind")),
             (Head(say("col_alpha")), asked_cells(rows)),
             (Head(say("col_threshold")), text_cells(rows, "threshold")),
             (Head(say("col_n_calibration")), count_cells(rows, "n_calibration")),
             (Head(say("col_calibration")), rate_cells(rows, "calibration_fpr", "calibration")),
-            (Head(say("col_note"), False), note_cells(rows, say)),
+            (Head(say("col_note"), False), note_cells(rows)),
         ],
         say,
     )
@@ -224,13 +235,13 @@ def coverage_table(coverage: pd.DataFrame, say: Say) -> Table:
     counts = ["planned", "done", "error", "unavailable", "not_applicable", "abstain"]
     summed = coverage.groupby(["kind", "subject", "regime"], sort=False)[counts].sum().reset_index()
     summed["missing"] = (summed["planned"] - summed[counts[1:]].sum(axis=1)).clip(lower=0)
-    rows = as_rows(summed)
+    rows = Columns(summed)
     heads = {"unavailable": "col_unavailable", "not_applicable": "col_na"}
     return make_table(
         say("coverage_table"),
         [
-            (Head(say("col_kind"), False), word_cells(rows, "kind", say)),
-            (Head(say("col_subject"), False), word_cells(rows, "subject", say)),
+            (Head(say("col_kind"), False), word_cells(rows, "kind")),
+            (Head(say("col_subject"), False), word_cells(rows, "subject")),
             (Head(say("col_regime"), False), text_cells(rows, "regime")),
             *((Head(say(heads.get(name, f"col_{name}"))), text_cells(rows, name)) for name in [*counts, "missing"]),
         ],
@@ -248,20 +259,21 @@ def failure_table(failures: pd.DataFrame, say: Say) -> Table:
     caption = say("failures_table")
     if len(grouped) > MAX_FAILURES:
         caption = say("failures_more", shown=MAX_FAILURES, total=len(grouped))
-    rows = as_rows(grouped[:MAX_FAILURES])
+    rows = Columns(grouped[:MAX_FAILURES])
     columns = [(Head(say(f"col_{name}"), False), text_cells(rows, name)) for name in (*keys, "detail", "sample")]
     return make_table(caption, [*columns, (Head(say("col_count")), text_cells(rows, "count"))], say)
 
 
 def attack_table(attacks: pd.DataFrame, say: Say) -> Table:
     """Every attack with its channel: real, with the tool, or simulated, and of what."""
-    rows = as_rows(attacks)
-    channels = [dict(zip(("how", "", "what"), row["channel"].partition(":"), strict=True)) for row in rows]
+    rows = Columns(attacks)
+    parts = [channel.partition(":") for channel in rows["channel"]]
+    channels = Columns(attacks, how=[how for how, _, _ in parts], what=[what for _, _, what in parts])
     return make_table(
         say("attacks_table"),
         [
             (Head(say("col_attack"), False), text_cells(rows, "attack")),
-            (Head(say("col_how"), False), word_cells(channels, "how", say)),
+            (Head(say("col_how"), False), word_cells(channels, "how")),
             (Head(say("col_channel"), False), text_cells(channels, "what")),
             (Head(say("col_family"), False), text_cells(rows, "attack_family")),
             (Head(say("col_severity")), text_cells(rows, "severity")),

@@ -31,6 +31,7 @@ from bench.analysis.stats.resampling import (
     rank_interval,
     resampled,
     resampled_pair,
+    resampled_rates,
     widened,
 )
 from bench.analysis.stats.thresholds import Threshold, needed_for, threshold_at, thresholds_at
@@ -71,6 +72,7 @@ __all__ = [
     "reliability",
     "resampled",
     "resampled_pair",
+    "resampled_rates",
     "roc_points",
     "threshold_at",
     "thresholds_at",

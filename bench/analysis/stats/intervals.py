@@ -45,9 +45,10 @@ def interval(k: npt.ArrayLike, n: npt.ArrayLike) -> tuple[Floats, Floats]:
     Clopper-Pearson where events or non-events are fewer than five, Wilson elsewhere.
     """
     k, n = np.broadcast_arrays(np.asarray(k, float), np.asarray(n, float))
-    few = (k < FEW) | (n - k < FEW)
-    exact, score = clopper_pearson(k, n), wilson(k, n)
-    return np.where(few, exact[0], score[0])[()], np.where(few, exact[1], score[1])[()]
+    few = ((k < FEW) | (n - k < FEW)) & (n > 0)
+    ends = np.array(wilson(k, n))
+    ends[:, few] = clopper_pearson(k[few], n[few])
+    return ends[0][()], ends[1][()]
 
 
 def mean_interval(rates: Floats, lows: Floats, highs: Floats) -> tuple[Floats, Floats, Floats]:

@@ -95,11 +95,12 @@ def auc_difference(a: Ranked, b: Ranked, variance: Floats) -> Difference:
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.abs(difference) / np.sqrt(variance)
         blind = (variance <= 1e-18) & ((a.variance <= 1e-18) | (b.variance <= 1e-18))
-        (a_low, a_high), (b_low, b_high) = (auc_interval(x.auc, x.variance, x.n_human, x.n_ai) for x in (a, b))
-        low = np.where(blind, difference - np.hypot(a.auc - a_low, b_high - b.auc), low)
-        high = np.where(blind, difference + np.hypot(a_high - a.auc, b.auc - b_low), high)
-        equal = 2 * variance_at((a.auc + b.auc) / 2, a.n_human.astype(float), a.n_ai.astype(float))
-        z = np.where(blind, np.abs(difference) / np.sqrt(equal), z)
+        if blind.any():
+            (a_low, a_high), (b_low, b_high) = (auc_interval(x.auc, x.variance, x.n_human, x.n_ai) for x in (a, b))
+            low = np.where(blind, difference - np.hypot(a.auc - a_low, b_high - b.auc), low)
+            high = np.where(blind, difference + np.hypot(a_high - a.auc, b.auc - b_low), high)
+            equal = 2 * variance_at((a.auc + b.auc) / 2, a.n_human.astype(float), a.n_ai.astype(float))
+            z = np.where(blind, np.abs(difference) / np.sqrt(equal), z)
         # Equal areas are no evidence, whatever the variance.
         p = np.where(np.abs(difference) <= 1e-12, 1.0, 2 * ndtr(-z))
     p = np.where(np.isnan(variance), np.nan, p)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from bench.analysis.stats.intervals import Z95, Bools, Floats, Ints
 
 #: Scores sorted at a time: so many fit into a processor's cache with all that is made of them.
-BLOCK = 1 << 18
+BLOCK = 1 << 16
 
 
 class Ranked(NamedTuple):
@@ -117,8 +117,9 @@ def auc_interval(
         logit, half = np.log(a / (1 - a)), Z95 * np.sqrt(v) / (a * (1 - a))
         low, high = 1 / (1 + np.exp(-(logit - half))), 1 / (1 + np.exp(-(logit + half)))
     bare = ~((v > 0) & (a > 0) & (a < 1))
-    n_h, n_a = np.broadcast_to(n_human, a.shape)[bare], np.broadcast_to(n_ai, a.shape)[bare]
-    low[bare], high[bare] = _newcombe(a[bare], n_h.astype(float), n_a.astype(float))
+    if bare.any():
+        n_h, n_a = np.broadcast_to(n_human, a.shape)[bare], np.broadcast_to(n_ai, a.shape)[bare]
+        low[bare], high[bare] = _newcombe(a[bare], n_h.astype(float), n_a.astype(float))
     return low.reshape(np.shape(auc))[()], high.reshape(np.shape(auc))[()]
 
 

@@ -13,8 +13,8 @@ from bench.analysis.stats.intervals import FEW, Bools, Floats, Ints, clopper_pea
 #: Bootstrap samples behind every such interval.
 RESAMPLES = 2000
 
-#: Bootstrap samples made at a time.
-CHUNK = 250
+#: Bootstrap samples made at a time; more or fewer where so many numbers hold more, or fewer, of them.
+CHUNK, LARGEST = 250, 1 << 18
 
 Weights = npt.NDArray[np.uint8]
 
@@ -95,8 +95,9 @@ def draw(strata: npt.ArrayLike, rng: np.random.Generator, resamples: int = RESAM
         n = len(mine)
         if n == 1:
             continue
-        for i in range(0, resamples, CHUNK):
-            rows = min(CHUNK, resamples - i)
+        step = min(CHUNK, max(1, LARGEST // 2 // n))
+        for i in range(0, resamples, step):
+            rows = min(step, resamples - i)
             drawn = rng.integers(0, n, (rows, n - 1), dtype=np.int64) + n * np.arange(rows)[:, None]
             weights[i : i + rows, mine] = np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n)
     return weights
@@ -109,16 +110,28 @@ def resampled(weights: Weights, counts: npt.NDArray) -> Floats:
     """
     counts = counts.astype(np.float32)
     out = np.empty((len(weights), counts.shape[1]))
-    for i in range(0, len(weights), CHUNK):
-        out[i : i + CHUNK] = weights[i : i + CHUNK].astype(np.float32) @ counts
+    step = max(CHUNK, LARGEST // max(*counts.shape, 1))
+    for i in range(0, len(weights), step):
+        out[i : i + step] = weights[i : i + step].astype(np.float32) @ counts
     return out
 
 
 def resampled_pair(weights: Weights, events: npt.NDArray, files: npt.NDArray) -> tuple[Floats, Floats]:
     """``resampled`` of events and of the files they are out of; where all cells have the same files, one sum serves."""
-    same = files.shape[1] > 0 and bool((files == files[:, :1]).all())
-    sums = resampled(weights, files[:, :1] if same else files)
+    sums = resampled(weights, _distinct(files))
     return resampled(weights, events), np.broadcast_to(sums, (len(sums), files.shape[1]))
+
+
+def resampled_rates(weights: Weights, events: npt.NDArray, files: npt.NDArray) -> Floats:
+    """Events per file in each bootstrap sample, 0 where it has no file; as ``resampled_pair``."""
+    rates = resampled(weights, events)
+    rates /= np.maximum(resampled(weights, _distinct(files)), 1)
+    return rates
+
+
+def _distinct(files: npt.NDArray) -> npt.NDArray:
+    """One column where all are the same."""
+    return files[:, :1] if files.shape[1] > 0 and (files == files[:, :1]).all() else files
 
 
 def percentiles(samples: Floats) -> tuple[Floats, Floats]:
@@ -168,7 +181,8 @@ def gap_interval(events: Ints, files: Ints, samples: Iterable[Floats], shown: Bo
     low, high = interval(np.where(shown, events, 0), np.where(shown, files, 1))
     highest = lowest = np.full((1, len(rates)), np.nan)
     for i, sampled in enumerate(samples):
-        error = np.where(shown[:, i], sampled - rates[:, i], np.nan)
+        error = sampled - rates[:, i]
+        error[:, ~shown[:, i]] = np.nan
         highest, lowest = np.fmax(highest, error), np.fmin(lowest, error)
     apart = np.asarray(highest - lowest)
     reach = np.quantile(np.where(np.isfinite(apart), apart, 0.0), 0.95, axis=0)

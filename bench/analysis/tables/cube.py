@@ -93,14 +93,14 @@ class Cube:
         """Views that score above the threshold of their detector and regime, ``(detectors, regimes)``; NaN: none."""
         return np.asarray(self.value > thresholds[:, :, None, None])
 
-    def named(self, detector: Codes, regime: Codes, attack: Codes | None = None) -> pd.DataFrame:
+    def named(self, detector: Codes, regime: Codes, attack: Codes | None = None) -> dict[str, np.ndarray]:
         """The names of cells, as the first columns of a table."""
-        frame = pd.DataFrame({"detector": np.array(self.detectors, object)[detector]})
-        frame["regime"] = np.array(self.regimes, object)[regime]
+        columns = {"detector": np.array(self.detectors, object)[detector]}
+        columns["regime"] = np.array(self.regimes, object)[regime]
         if attack is not None:
-            for column in ("attack", "attack_family", "severity"):
-                frame[column] = self.attacks[column].to_numpy()[attack]
-        return frame
+            for name in ("attack", "attack_family", "severity"):
+                columns[name] = self.attacks[name].to_numpy()[attack]
+        return columns
 
 
 @per_run

@@ -8,12 +8,13 @@ apart.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from bench.analysis.frames import MACRO, POOLED, TRUTHS, Codes, as_rows
+from bench.analysis.frames import MACRO, POOLED, TRUTHS, Codes, as_rows, repeated, stacked
 from bench.analysis.stats import Bools, Floats, auc_interval, interval, mean_interval, rank_rows
 from bench.analysis.tables.cube import ABSTAIN, ERROR, OK, UNAVAILABLE, Cube, cube, ranking, rows_of
 from bench.analysis.tables.thresholds import thresholds
@@ -28,6 +29,9 @@ COLUMNS = [
     "n_edited", "flagged_edited", "auc", "auc_low", "auc_high", "ap", "abstain", "error", "header_auc",
     "flagged_edited_low", "flagged_edited_high", "unavailable", "note",
 ]  # fmt: skip
+
+#: Where a row stands: numbers of its detector, regime, attack and source, and of the threshold in its regime.
+_CELL = ("_detector", "_regime", "_attack", "_source", "_kind")
 
 #: The detector that reads no pixels: what it separates, the files' formats give away.
 BASELINE = "header"
@@ -88,26 +92,21 @@ def detector_errors(run: Run) -> pd.DataFrame:
     baseline = np.full(shape, np.nan)
     if BASELINE in scores.detectors:
         baseline = rankings["auc"][scores.detectors.index(BASELINE)]
-    parts = []
+    parts: list[dict[str, np.ndarray]] = []
     for i, name in enumerate(scores.detectors):
         mine = frozen[frozen["detector"].eq(name)]
         ranked = {key: values[i] for key, values in rankings.items()} | {"header_auc": baseline}
-        part = _table(counter, i, mine, ranked)
-        parts.append(part.assign(detector=name, _detector=i))
-    parts = [part for part in parts if len(part)]
-    if not parts:
+        parts += _parts(counter, i, mine, ranked)
+    if not any(len(part["note"]) for part in parts):
         return _empty()
-    table = pd.concat(parts, ignore_index=True)
-    described = scores.attacks.iloc[table["_attack"].to_numpy()].reset_index(drop=True)
-    for column in ("attack", "attack_family", "severity"):
-        table[column] = described[column]
-    table["regime"] = np.array(scores.regimes, object)[table["_regime"]]
-    table["source"] = np.array([POOLED, *scores.sources, MACRO], object)[table["_source"]]
+    found = stacked(parts)
+    detector, regime, attack, source, kind = (found[name] for name in _CELL)
     # The macro mean stands right after the pooled row.
-    table["_source"] = np.where(table["_source"].eq(len(scores.sources) + 1), 0.5, table["_source"])
-    table[["fp", "fn"]] = table[["fp", "fn"]].astype("Int64")
-    table = table.sort_values(["_detector", "_regime", "_attack", "_source", "_kind"], kind="stable")
-    return table[COLUMNS].reset_index(drop=True)
+    place = np.where(source == len(scores.sources) + 1, 0.5, source)
+    found |= scores.named(detector, regime, attack)
+    found["source"] = np.array([POOLED, *scores.sources, MACRO], object)[source]
+    order = np.lexsort((kind, place, attack, regime, detector))
+    return pd.DataFrame({name: found[name][order] for name in COLUMNS}).astype({"fp": "Int64", "fn": "Int64"})
 
 
 def _empty() -> pd.DataFrame:
@@ -115,32 +114,35 @@ def _empty() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype=object if name in text else float) for name in COLUMNS})
 
 
-def _table(counter: _Counter, detector: int, frozen: pd.DataFrame, ranking: dict[str, Floats]) -> pd.DataFrame:
-    """The rows of one detector: every cell that holds anything, once per threshold of its regime."""
+def _parts(
+    counter: _Counter, detector: int, frozen: pd.DataFrame, ranking: dict[str, Floats]
+) -> Iterator[dict[str, np.ndarray]]:
+    """The columns of one detector: every cell that holds anything, once per threshold of its regime."""
     value, status = counter.scores.value[detector], counter.scores.status[detector]
     by_status = [counter.count(status == kind) for kind in (OK, ABSTAIN, ERROR, UNAVAILABLE)]
     n = by_status[OK] + by_status[ABSTAIN] + by_status[ERROR]
     apart = {"abstain": by_status[ABSTAIN], "error": by_status[ERROR], "unavailable": by_status[UNAVAILABLE]}
-    parts = []
+    rows = as_rows(frozen)
     for i, regime in enumerate(counter.scores.regimes):
         # (attacks, sources): named sources exist where they have rows; a cell with rows has a pooled and a macro one.
         filled = (n + by_status[UNAVAILABLE])[i].sum(axis=2) > 0
         filled = np.concatenate([filled, filled[:, :1]], axis=1)
+        attack, source = np.nonzero(filled)
         ranked = _with_macro_ranking({name: values[i] for name, values in ranking.items()})
         counts = {name: values[i].sum(axis=2) for name, values in apart.items()}
-        for kind, row in enumerate(as_rows(frozen[frozen["regime"].eq(regime)])):
+        for kind, row in enumerate(row for row in rows if row["regime"] == regime):
             threshold = float(row["threshold"])
             flagged = counter.count(value[i] > threshold)
             columns, notes = _rates(n[i], flagged, judged=not np.isnan(threshold))
             columns |= {name: np.concatenate([c, c[:, :1]], axis=1) for name, c in counts.items()} | ranked
-            part = pd.DataFrame({name: values[filled] for name, values in columns.items()})
-            part["_attack"], part["_source"] = np.nonzero(filled)
+            part = {name: values[filled] for name, values in columns.items()}
             part["note"] = notes[filled]
             if row["threshold_kind"] == "refused":
-                part["note"] = (f"refused: {row['note']}; " + part["note"]).str.removesuffix("; ")
-            part["alpha"], part["threshold"], part["threshold_kind"] = row["alpha"], threshold, row["threshold_kind"]
-            parts.append(part.assign(_kind=kind, _regime=i))
-    return pd.concat(parts, ignore_index=True) if parts else _empty()
+                told = [f"refused: {row['note']}; {note}".removesuffix("; ") for note in part["note"]]
+                part["note"] = np.array(told, object)
+            same = {name: row[name] for name in ("alpha", "threshold", "threshold_kind")}
+            part |= repeated(same | {"_detector": detector, "_regime": i, "_kind": kind}, len(attack))
+            yield part | {"_attack": attack, "_source": source}
 
 
 def _rates(n: Codes, flagged: Codes, judged: bool) -> tuple[dict[str, np.ndarray], np.ndarray]:

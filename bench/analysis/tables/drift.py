@@ -55,7 +55,9 @@ def threshold_drift(run: Run) -> pd.DataFrame:
             "oracle_tp": scores.value[..., ai] > set_anew,
         }
         counts = {name: np.count_nonzero(which, axis=3).ravel() for name, which in above.items()}
-        table = scores.named(detector, regime, attack).assign(alpha=alpha, threshold=value[detector, regime])
+        table = pd.DataFrame(scores.named(detector, regime, attack)).assign(
+            alpha=alpha, threshold=value[detector, regime]
+        )
         has, refused = ~np.isnan(value[detector, regime]), np.isnan(oracle)
         for total, count, rate, events in (
             ("human", "fp", "fpr", counts["fp"]), ("ai", "fn", "fnr", n["ai"] - counts["tp"]),
@@ -109,7 +111,7 @@ def calibration(run: Run) -> pd.DataFrame:
             where += [(i, regime, attack)] * (1 + len(curve))
     at = np.array(where, np.int64).reshape(-1, 3)
     table: pd.DataFrame = pd.DataFrame(rows, columns=CALIBRATION_COLUMNS)
-    table[["detector", "regime", "attack", "attack_family", "severity"]] = scores.named(*at.T)
+    table = table.assign(**scores.named(*at.T))
     table[["n", "n_ai", "unscored"]] = table[["n", "n_ai", "unscored"]].astype("Int64")
     table["note"] = [note if isinstance(note, str) else "" for note in table["note"]]
     return table

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -16,8 +18,10 @@ from bench.analysis.frames import (
     detector_names,
     outcomes,
     regime_names,
+    repeated,
     scored,
     scored_views,
+    stacked,
 )
 from bench.analysis.stats import interval
 from bench.analysis.tables.detection import MIN_N
@@ -52,37 +56,39 @@ def edited_by_area(run: Run) -> pd.DataFrame:
     if not (views["split"].eq("test") & views["truth"].eq("ai_edited")).any():
         return _typed(pd.DataFrame(columns=COLUMNS))
     rows = scored(run, (*SCORED, "edited_area"))
-    frozen = thresholds(run)
+    frozen_rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in as_rows(thresholds(run)):
+        frozen_rows.setdefault((row["detector"], row["regime"]), []).append(row)
     rows = rows[rows["split"].eq("test") & rows["truth"].isin(TRUTHS)]
     attacks = attack_frame(run)
     place = _class(rows)
     attack, outcome = codes(rows["attack"], list(attacks["attack"])), outcomes(rows)
     value = rows["value"].to_numpy(float)
     by_cell = rows.groupby(["detector", "regime"], sort=False, observed=True).indices
-    out = []
-    for detector in detector_names(run):
-        for regime in regime_names(run):
+    parts: list[dict[str, np.ndarray]] = []
+    for i, detector in enumerate(detector_names(run)):
+        for j, regime in enumerate(regime_names(run)):
             at = by_cell.get((detector, regime))
             if at is None:
                 continue
             shape = (len(attacks), len(CLASSES))
-            counted = [_count(attack[at], place[at], outcome[at] == i, shape) for i in range(4)]
-            mine = frozen[frozen["detector"].eq(detector) & frozen["regime"].eq(regime)]
-            parts = []
-            for row in as_rows(mine):
+            counted = [_count(attack[at], place[at], outcome[at] == end, shape) for end in range(4)]
+            for row in frozen_rows.get((detector, regime), ()):
                 above = (outcome[at] == 0) & (value[at] > row["threshold"])
-                part = _table(counted, _count(attack[at], place[at], above, shape), np.isnan(row["threshold"]))
+                part = _columns(counted, _count(attack[at], place[at], above, shape), np.isnan(row["threshold"]))
                 if row["threshold_kind"] == "refused":
-                    part["note"] = (f"refused: {row['note']}; " + part["note"]).str.removesuffix("; ")
-                kept = {name: row[name] for name in ("alpha", "threshold", "threshold_kind")}
-                parts.append(part.assign(detector=detector, regime=regime, **kept))
-            if parts:
-                out.append(pd.concat(parts).sort_values(["_attack", "_area"], kind="stable"))
-    table = pd.concat(out, ignore_index=True) if out else pd.DataFrame(columns=[*COLUMNS, "_attack"])
-    described = attacks.iloc[table.pop("_attack").to_numpy(np.int64)].reset_index(drop=True)
-    for column in ("attack", "attack_family", "severity"):
-        table[column] = described[column]
-    return _typed(table[COLUMNS])
+                    told = [f"refused: {row['note']}; {note}".removesuffix("; ") for note in part["note"]]
+                    part["note"] = np.array(told, object)
+                same = {name: row[name] for name in ("detector", "regime", "alpha", "threshold", "threshold_kind")}
+                parts.append(part | repeated(same | {"_detector": i, "_regime": j}, len(part["n"])))
+    if not parts:
+        return _typed(pd.DataFrame(columns=COLUMNS))
+    found = stacked(parts)
+    for name in ("attack", "attack_family", "severity"):
+        found[name] = attacks[name].to_numpy()[found["_attack"]]
+    # Stable, so that the thresholds of a cell stay in their order.
+    order = np.lexsort(tuple(found[name] for name in ("_area", "_attack", "_regime", "_detector")))
+    return _typed(pd.DataFrame({name: found[name][order] for name in COLUMNS}))
 
 
 def _class(rows: pd.DataFrame) -> Codes:
@@ -101,7 +107,7 @@ def _count(attack: Codes, place: Codes, which: np.ndarray, shape: tuple[int, int
     return counts
 
 
-def _table(counted: list[Codes], flagged: Codes, refused: bool) -> pd.DataFrame:
+def _columns(counted: list[Codes], flagged: Codes, refused: bool) -> dict[str, np.ndarray]:
     """The rows of one detector, regime and threshold: every attack and area that holds a file.
 
     Args:
@@ -116,7 +122,7 @@ def _table(counted: list[Codes], flagged: Codes, refused: bool) -> pd.DataFrame:
     rates = [np.where(shown, column, np.nan) for column in (flagged / np.maximum(n, 1), low, high)]
     areas = slice(0, 1 + len(AREAS))
     at, area = np.nonzero((n + unavailable)[:, areas])
-    table = pd.DataFrame({"_attack": at, "_area": area, "area": np.array(CLASSES, object)[area], "n": n[at, area]})
+    table = {"_attack": at, "_area": area, "area": np.array(CLASSES, object)[area], "n": n[at, area]}
     table["flagged"] = np.where(refused, np.nan, flagged[at, area])
     for name, values in zip(("flagged_rate", "flagged_low", "flagged_high"), rates, strict=True):
         table[name] = values[at, area]
@@ -131,7 +137,7 @@ def _table(counted: list[Codes], flagged: Codes, refused: bool) -> pd.DataFrame:
         np.where((table[name] > 0) & (table[name] < MIN_N), f"; {name} < {MIN_N}", "").astype(object)
         for name in ("n", "n_ai", "n_human")
     ]
-    table["note"] = [text[2:] for text in small[0] + small[1] + small[2]]
+    table["note"] = np.array([text[2:] for text in small[0] + small[1] + small[2]], object)
     return table
 
 

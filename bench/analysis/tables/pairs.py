@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from bench.analysis.frames import clean_attacks, per_run
+from bench.analysis.frames import clean_attacks, per_run, repeated, stacked
 from bench.analysis.stats import (
     Bools,
     Families,
@@ -193,13 +193,12 @@ def detector_pairs(run: Run, baseline: str | None = None) -> pd.DataFrame:
         same = alike[i] == alike[j]
         a, b = (side if same else replace(side, decides=np.zeros_like(side.decides)) for side in (sides[i], sides[j]))
         cell = np.arange(len(a.decides))
-        frame = scores.named(np.full(len(cell), i), cell // n_attacks, cell % n_attacks)
-        frame = frame.rename(columns={"detector": "detector_a"})
+        columns = scores.named(np.full(len(cell), i), cell // n_attacks, cell % n_attacks)
+        columns["detector_a"] = columns["detector"]
         kind, alpha = alike[i] if same else ("", None)
-        frame = frame.assign(
-            detector_b=scores.detectors[j], threshold_kind=kind, alpha=np.nan if alpha is None else alpha
-        )
-        parts.append(frame.assign(**compared(a, b, files)))
+        told = {"detector_b": scores.detectors[j], "threshold_kind": kind, "alpha": np.nan if alpha is None else alpha}
+        columns |= repeated(told, len(cell))
+        parts.append(columns | compared(a, b, files))
     return finished(parts, PAIR_COLUMNS)
 
 
@@ -225,36 +224,33 @@ def attack_effects(run: Run) -> pd.DataFrame:
     flagged = scores.flagged(setting.value)
     cell = (np.arange(len(scores.regimes))[:, None] * len(names) + attacked).ravel()
     reference = cell - cell % len(names) + clean[0]
+    renamed = {
+        "human_only_b": "human_newly_flagged", "human_only_a": "human_no_longer_flagged",
+        "ai_only_b": "ai_newly_missed", "ai_only_a": "ai_newly_found", "auc_a": "auc", "auc_b": "auc_clean",
+    }  # fmt: skip
     parts = []
     for i in range(len(scores.detectors)):
         columns = compared(
             _side(run, scores, flagged, i, cell), _side(run, scores, flagged, i, reference), files
         )  # a: attacked, b: clean
         detector, regime = np.full(len(cell), i), cell // len(names)
-        frame = scores.named(detector, regime, cell % len(names)).assign(**setting.columns(detector, regime))
-        frame = frame.assign(**columns)
+        columns |= scores.named(detector, regime, cell % len(names)) | setting.columns(detector, regime)
         for truth, rate in (("human", "fpr"), ("ai", "fnr")):
-            n, wrong = frame[f"n_{truth}"], frame[f"{truth}_both_wrong"]
-            shown = n >= MIN_N
-            frame[f"{rate}_clean"] = ((wrong + frame[f"{truth}_only_a"]) / n.where(shown)).astype(float)
-            frame[rate] = ((wrong + frame[f"{truth}_only_b"]) / n.where(shown)).astype(float)
-        parts.append(frame)
-    renamed = {
-        "human_only_b": "human_newly_flagged", "human_only_a": "human_no_longer_flagged",
-        "ai_only_b": "ai_newly_missed", "ai_only_a": "ai_newly_found", "auc_a": "auc", "auc_b": "auc_clean",
-    }  # fmt: skip
-    return finished([part.rename(columns=renamed) for part in parts], EFFECT_COLUMNS)
+            n, wrong = columns[f"n_{truth}"], columns[f"{truth}_both_wrong"]
+            shown = np.where(n >= MIN_N, n, np.nan)
+            columns[f"{rate}_clean"] = (wrong + columns[f"{truth}_only_a"]) / shown
+            columns[rate] = (wrong + columns[f"{truth}_only_b"]) / shown
+        parts.append({renamed.get(name, name): column for name, column in columns.items()})
+    return finished(parts, EFFECT_COLUMNS)
 
 
-def finished(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+def finished(parts: list[Columns], columns: list[str]) -> pd.DataFrame:
     """One table, with every p adjusted for all of them; cells without any row of records are left out."""
     if not parts:
         return pd.DataFrame({name: pd.Series(dtype=object) for name in columns})
-    table = pd.concat(parts, ignore_index=True)
-    table = table[table["_rows"]].reset_index(drop=True)
-    adjusted = holm(table[list(TESTS)].to_numpy(float))
-    for name, column in zip(TESTS, adjusted.T, strict=True):
-        table[f"{name}_holm"] = column
+    found = stacked(parts)
+    found = {name: column[found["_rows"]] for name, column in found.items()}
+    adjusted = holm(np.column_stack([found[name] for name in TESTS]))
+    found |= {f"{name}_holm": column for name, column in zip(TESTS, adjusted.T, strict=True)}
     counts = [name for name in columns if name.startswith(("human_", "ai_"))]
-    table[counts] = table[counts].astype("Int64")
-    return table[columns]
+    return pd.DataFrame({name: found[name] for name in columns}).astype(dict.fromkeys(counts, "Int64"))

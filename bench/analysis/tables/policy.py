@@ -18,7 +18,6 @@ counted apart, even if a label speaks for it, since the others of its kind leave
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,12 +28,15 @@ from bench.analysis.frames import (
     Codes,
     as_rows,
     attack_frame,
+    by_value,
     clean_attacks,
     codes,
     detector_names,
     groups_of,
     outcomes,
+    repeated,
     scored_views,
+    stacked,
 )
 from bench.analysis.stats import Floats, interval
 from bench.analysis.tables.detection import MIN_N
@@ -63,6 +65,8 @@ COLUMNS = [
 ]  # fmt: skip
 
 Bools = npt.NDArray[np.bool_]
+
+Columns = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -144,25 +148,25 @@ def verdict_counts(run: Run) -> pd.DataFrame:
     cell = codes(found.views["attack"], list(attacks["attack"])) * len(TRUTHS) + codes(found.views["truth"], TRUTHS)
     frozen = thresholds(run)
     frozen = frozen[frozen["regime"].eq(REGIME) & ~frozen["threshold_kind"].eq("refused")]
+    by_threshold = by_value(frozen, "detector")
     scores = run.scores[["key", "detector", "value", "status"]]
     by_detector = scores.groupby("detector", sort=False, observed=True).indices
-    blank: dict[str, Any] = {"alpha": np.nan, "threshold": np.nan, "threshold_kind": NO_DETECTOR}
     nothing = np.zeros(len(found.views), bool)
-    parts = [_counts(found, cell, len(attacks), nothing, nothing, nothing).assign(detector=NO_DETECTOR, **blank)]
+    alone = {"detector": NO_DETECTOR, "alpha": np.nan, "threshold": np.nan, "threshold_kind": NO_DETECTOR}
+    counts = _counts(found, cell, len(attacks), nothing, nothing, nothing)
+    parts = [counts | repeated(alone, len(counts["n"]))]
     for detector in detector_names(run):
-        mine = frozen[frozen["detector"].eq(detector)]
-        if not len(mine) or not is_fallback(run, detector):
+        if detector not in by_threshold or not is_fallback(run, detector):
             continue
         value, outcome = _scores(scores.iloc[by_detector.get(detector, [])], found.views)
-        for row in as_rows(mine):
+        for row in as_rows(by_threshold[detector][list(alone)]):
             flagged = (outcome == 0) & (value > row["threshold"])
             part = _counts(found, cell, len(attacks), flagged, (outcome == 1) | (outcome == 2), outcome == 3)
-            parts.append(part.assign(detector=detector, **{name: row[name] for name in blank}))
-    table = pd.concat(parts, ignore_index=True)
-    described = attacks.iloc[table["_attack"].to_numpy()].reset_index(drop=True)
-    for column in ("attack", "attack_family", "severity"):
-        table[column] = described[column]
-    table["regime"] = REGIME
+            parts.append(part | repeated(row, len(part["n"])))
+    columns = stacked(parts)
+    for name in ("attack", "attack_family", "severity"):
+        columns[name] = attacks[name].to_numpy()[columns["_attack"]]
+    table = pd.DataFrame(columns).assign(regime=REGIME)
     kept = [name for name in COLUMNS if name in table]
     text = {"detector", "regime", "attack", "attack_family", "truth", "threshold_kind", "note"}
     floats = {"severity", "alpha", "threshold"}
@@ -218,7 +222,7 @@ def _scores(scores: pd.DataFrame, views: pd.DataFrame) -> tuple[Floats, Codes]:
     return value, outcome
 
 
-def _counts(found: _Evidence, cell: Codes, attacks: int, flagged: Bools, failed: Bools, gone: Bools) -> pd.DataFrame:
+def _counts(found: _Evidence, cell: Codes, attacks: int, flagged: Bools, failed: Bools, gone: Bools) -> Columns:
     """The verdict of every view, counted per attack and truth; exactly one each."""
     out = found.gone | gone
     ladder = [found.verified, found.traces | flagged, found.failed | failed]
@@ -229,8 +233,7 @@ def _counts(found: _Evidence, cell: Codes, attacks: int, flagged: Bools, failed:
     forged = np.bincount(cell[found.forged & ~out], minlength=size)
     n = counts.sum(axis=1)
     kept = np.flatnonzero(n + unavailable)
-    table = pd.DataFrame({name: counts[kept, i] for i, name in enumerate(COUNTED)})
-    table["n"], table["unavailable"], table["forged"] = n[kept], unavailable[kept], forged[kept]
-    table["_attack"], table["truth"] = kept // len(TRUTHS), np.array(TRUTHS, object)[kept % len(TRUTHS)]
-    table["note"] = np.where(n[kept] < MIN_N, f"n < {MIN_N}", "")
-    return table
+    columns = {name: counts[kept, i] for i, name in enumerate(COUNTED)}
+    columns |= {"n": n[kept], "unavailable": unavailable[kept], "forged": forged[kept], "_attack": kept // len(TRUTHS)}
+    columns["truth"] = np.array(TRUTHS, object)[kept % len(TRUTHS)]
+    return columns | {"note": np.where(n[kept] < MIN_N, f"n < {MIN_N}", "").astype(object)}

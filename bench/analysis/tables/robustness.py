@@ -72,8 +72,7 @@ def robustness(run: Run) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=[*COLUMNS, "_detector", "_regime"])
     table = table.sort_values(["_detector", "_regime"], kind="stable").reset_index(drop=True)
     detector, of_regime = table["_detector"].to_numpy(np.int64), table["_regime"].to_numpy(np.int64)
-    table = table.assign(**setting.columns(detector, of_regime))
-    table[["detector", "regime"]] = scores.named(detector, of_regime)
+    table = table.assign(**setting.columns(detector, of_regime), **scores.named(detector, of_regime))
     whole = ["rank", "rank_low", "rank_high", "n_ranked"]
     table[whole] = table[whole].astype("Int64")
     return table[COLUMNS]

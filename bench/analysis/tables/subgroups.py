@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis.frames import POOLED, Codes, clean_attacks
-from bench.analysis.stats import Bools, Floats, gap_interval, interval, resampled_pair
+from bench.analysis.stats import Bools, Floats, gap_interval, interval, resampled_rates
 from bench.analysis.tables.cube import Cube, cube, rows_of
 from bench.analysis.tables.detection import MIN_N
 from bench.analysis.tables.tally import family_weights
@@ -22,6 +22,10 @@ WORST_COLUMNS = [
     "families_human", "flagged_clean", "flagged_any", "flagged_any_rate", "flagged_any_low", "flagged_any_high",
     "families_ai", "missed_clean", "missed_any", "missed_any_rate", "missed_any_low", "missed_any_high", "note",
 ]  # fmt: skip
+
+
+#: Cells whose bootstrap samples are made at a time: so many fit into a processor's cache.
+CELLS = 32
 
 
 def subgroup_fpr(run: Run) -> pd.DataFrame:
@@ -40,7 +44,7 @@ def subgroup_fpr(run: Run) -> pd.DataFrame:
     judged, flagged = np.asarray(judged[cells]), np.asarray(flagged[cells])
     shape = scores.value.shape[:3]
     detector, regime, attack = np.unravel_index(cells, shape) if len(cells) else np.zeros((3, 0), np.int64)
-    first = scores.named(detector, regime, attack).assign(**setting.columns(detector, regime))
+    first = pd.DataFrame(scores.named(detector, regime, attack) | setting.columns(detector, regime))
     parts = []
     for order, (by, names, member) in enumerate(
         (("source", scores.sources, scores.source[human]), ("group", scores.groups, scores.group[human]))
@@ -64,14 +68,19 @@ def _by(run: Run, scores: Cube, names: list[str], member: Codes, judged: Bools, 
     files = [np.flatnonzero(member == i) for i in range(groups)]
     k, n = (np.column_stack([which[:, mine].sum(axis=1) for mine in files]) for which in (flagged, judged))
 
-    def sampled(mine: Codes) -> Floats:
-        own = scores.families(human).of(mine)
-        events, counts = (own.sums(which[:, mine]).T for which in (flagged, judged))
-        total, out_of = resampled_pair(weights[:, np.unique(families[mine])], events, counts)
-        return total / np.maximum(out_of, 1)
-
+    every, drawn = scores.families(human), []
+    for mine in files:
+        own = every.of(mine)
+        sums = (own.sums(which[:, mine]).T for which in (flagged, judged))
+        drawn.append((weights[:, np.unique(families[mine])], *sums))
     shown: Bools = np.asarray(n >= MIN_N)
-    gap, gap_low, gap_high = gap_interval(k, n, map(sampled, files), shown)
+
+    def gaps(part: slice) -> tuple[Floats, Floats, Floats]:
+        samples = (resampled_rates(own, events[:, part], judged[:, part]) for own, events, judged in drawn)
+        return gap_interval(k[part], n[part], samples, shown[part])
+
+    blocks = [gaps(slice(start, start + CELLS)) for start in range(0, cells, CELLS)]
+    gap, gap_low, gap_high = (np.concatenate(ends) for ends in zip(*blocks, strict=True))
     rates = np.where(shown, k / np.maximum(n, 1), np.nan)
     known: Bools = np.asarray(shown.any(axis=1))
     filled = np.where(known[:, None], rates, 0)
@@ -137,10 +146,10 @@ def worst_view(run: Run) -> pd.DataFrame:
         detector, regime = np.nonzero(
             ~np.isnan(setting.value) & (columns["families_human"] + columns["families_ai"] > 0)
         )
-        table = scores.named(detector, regime).assign(**setting.columns(detector, regime))
-        table = table.assign(**{name: column[detector, regime] for name, column in columns.items()})
-        table["note"] = [note[2:] for note in notes[detector, regime]]
-        parts.append(table.assign(attack_family=kind, n_attacks=len(attacks), _kind=order, _d=detector, _r=regime))
+        made = scores.named(detector, regime) | setting.columns(detector, regime)
+        made |= {name: column[detector, regime] for name, column in columns.items()}
+        made |= {"note": np.array([note[2:] for note in notes[detector, regime]], object), "_d": detector, "_r": regime}
+        parts.append(pd.DataFrame(made).assign(attack_family=kind, n_attacks=len(attacks), _kind=order))
     if not parts:
         return pd.DataFrame({name: pd.Series(dtype=object) for name in WORST_COLUMNS})
     table = pd.concat(parts, ignore_index=True).sort_values(["_d", "_r", "_kind"], kind="stable")

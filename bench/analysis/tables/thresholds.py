@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bench.analysis.frames import (
+    as_rows,
     beside_views,
     clean_attacks,
     detector_names,
@@ -109,19 +110,18 @@ class Choice:
 
 def main_threshold(frozen: pd.DataFrame, detector: str) -> Choice:
     """The first calibrated threshold that stands in every regime of a detector, else the vendor's own, else none."""
-    mine = frozen[frozen["detector"].eq(detector)]
-    regimes = mine["regime"].nunique()
-    calibrated = mine[mine["threshold_kind"].eq("calibrated")]
-    for alpha in calibrated["alpha"].unique():
-        rows = calibrated[calibrated["alpha"].eq(alpha)]
-        if len(rows) == regimes:
-            n = sorted(set(rows["n_calibration"]))
-            counted = " and ".join(f"{i}" for i in n)
-            return Choice("calibrated", float(alpha), f"FPR at most {100 * alpha:g} % on {counted} calibration files")
-    if mine["threshold_kind"].eq("default").any():
+    mine = [row for row in as_rows(frozen) if row["detector"] == detector]
+    calibrated: dict[float, list[int]] = {}
+    for row in mine:
+        if row["threshold_kind"] == "calibrated":
+            calibrated.setdefault(row["alpha"], []).append(row["n_calibration"])
+    for alpha, n in calibrated.items():
+        if len(n) == len({row["regime"] for row in mine}):
+            counted = " and ".join(f"{i}" for i in sorted(set(n)))
+            return Choice("calibrated", alpha, f"FPR at most {100 * alpha:g} % on {counted} calibration files")
+    if any(row["threshold_kind"] == "default" for row in mine):
         return Choice("default", None, "the vendor's own; the calibration split is too small for a frozen one")
-    note = "; ".join(dict.fromkeys(mine["note"])) if len(mine) else "no scores"
-    return Choice("", None, note)
+    return Choice("", None, "; ".join(dict.fromkeys(row["note"] for row in mine)) if mine else "no scores")
 
 
 def at_threshold(errors: pd.DataFrame, detector: str, choice: Choice) -> pd.DataFrame:
