@@ -194,6 +194,16 @@ def test_merge_takes_copies_by_their_urls(
     answer = washtest("merge", f"{room}/part-*", "--out", tmp_path / "merged", "-q")
     assert (answer.code, answer.err) == (0, "")
     assert render_tables(tmp_path / "merged") == render_tables(whole)
+    answer = washtest("merge", f"{room}/part-*", f"{room}/part-1/", tmp_path / "2", "--out", tmp_path / "again", "-q")
+    second = f"run {records.read_header(tmp_path / '2')['run']} (shard 2 of 2)"
+    assert answer.code == 0
+    assert answer.err.splitlines() == [
+        f"note: {room}/part-1 is named 2 times; it is taken once",
+        f"note: {second} is in {room}/part-2 and in {tmp_path / '2'}; it is taken once",
+    ]
+    assert render_tables(tmp_path / "again") == render_tables(whole)
+    answer = washtest("merge", f"{room}/part-1", "--out", tmp_path / "alone", "-q")
+    assert (answer.code, answer.err) == (1, "warning: 1 of 2 shards are missing: 2\n")
     header = tmp_path / "store" / "part-2" / "run.json"
     changed = json.loads(header.read_text())
     changed["settings"]["seed"] = 9
