@@ -52,7 +52,8 @@ def _here(places: Sequence[str]) -> Iterator[tuple[list[Path], Callable[[str], s
     if not any("://" in place for place in places):
         yield [Path(place) for place in places], str
         return
-    from bench.harness.mirror import Mirror, matching, without_secrets
+    from bench.harness.mirror import Mirror
+    from bench.harness.places import matching, without_secrets
 
     with TemporaryDirectory(prefix="washtest-") as room:
         copies: dict[str, Path] = {}

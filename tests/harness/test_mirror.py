@@ -14,10 +14,12 @@ import fsspec
 from bench import records
 from bench.analysis.pipeline import render_tables
 from bench.errors import UserError
+from bench.harness import mirror_claim
 from bench.harness import store as store_module
 from bench.harness.engines.local import LocalEngine
 from bench.harness.header import command_line
-from bench.harness.mirror import Mirror, matching, without_secrets
+from bench.harness.mirror import Mirror
+from bench.harness.places import matching, without_secrets
 from bench.harness.plan import make_plan
 from bench.harness.run import Progress, run_plan
 from bench.harness.shards import Shard
@@ -50,8 +52,9 @@ def whole(plan: Any, tools, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "SHARD_VIEWS", 5)
+    monkeypatch.setattr(mirror_claim, "SETTLE", 0)
 
 
 def run(plan: Any, out: Path, url: str, stop_after: int = 10**6) -> Any:
