@@ -17,7 +17,7 @@ from typing import Any
 from bench.errors import UserError
 from bench.files import write_whole
 from bench.harness.mirror_claim import Claim
-from bench.harness.places import place, reaching, without_secrets
+from bench.harness.places import place, reaching, read, without_secrets
 from bench.records import SCHEMA_VERSION, TABLES, shard_name
 
 
@@ -68,7 +68,7 @@ class Mirror:
         """
         with reaching(self.url):
             try:
-                text = self._files.cat_file(f"{self._root}/run.json")
+                text = read(self._files, f"{self._root}/run.json")
             except FileNotFoundError:
                 return None
         try:
@@ -92,7 +92,7 @@ class Mirror:
         """The three files of a shard in the order of ``TABLES``; None where they are not what their name says."""
         with reaching(self.url):
             try:
-                parts = [self._files.cat_file(f"{self._root}/records/{table}/{name}") for table in TABLES]
+                parts = [read(self._files, f"{self._root}/records/{table}/{name}") for table in TABLES]
             except FileNotFoundError:
                 return None
         return parts if shard_name(parts) == name else None
@@ -120,7 +120,7 @@ class Mirror:
         there = self._names("models")
         for name in sorted(there - here):
             with reaching(self.url):
-                model = self._files.cat_file(f"{self._root}/models/{name}")
+                model = read(self._files, f"{self._root}/models/{name}")
             write_whole(models / name, model)
         self._write({f"models/{name}": (models / name).read_bytes() for name in sorted(here - there)})
 

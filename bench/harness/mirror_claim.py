@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.errors import UserError
-from bench.harness.places import place, reaching, without_secrets
+from bench.harness.places import place, reaching, read, without_secrets
 
 #: The object in the run's folder.
 NAME = "writer.json"
@@ -118,7 +118,7 @@ class Claim:
 
     def _read(self, files: Any) -> bytes | None:
         try:
-            return bytes(files.cat_file(self._path))
+            return read(files, self._path)
         except FileNotFoundError:
             return None
 

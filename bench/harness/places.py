@@ -52,6 +52,16 @@ def place(url: str) -> tuple[Any, str]:
     return files, str(root).rstrip("/")
 
 
+def read(files: Any, path: str) -> bytes:
+    """The content of a file as it is now.
+
+    Raises:
+        FileNotFoundError: it is missing.
+    """
+    files.invalidate_cache()  # s3fs looks for a file in listings that it kept, and other machines write there too
+    return bytes(files.cat_file(path))
+
+
 @contextlib.contextmanager
 def reaching(url: str) -> Iterator[None]:
     """Turn the refusals of any file system, each with exceptions of its own, into one line."""
