@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-#: What may differ between two runs of the same view: who made it, how long that took, and the bytes of a signed file,
-#: which hold a salt and the time.
-UNSTABLE = ("run", "sha256", "bytes", *SECONDS)
+#: What may differ between two runs of the same view: who made it, how long that took, whether it was asked about again,
+#: and the bytes of a signed file, which hold a salt and the time.
+UNSTABLE = ("run", "sha256", "bytes", "repeat_difference", *SECONDS)
 
 #: Of views that several runs made, so many are joined at a time, with all rows about them.
 JOINED_AT_ONCE = 20_000
