@@ -18,7 +18,7 @@ from bench.harness import store as store_module
 from bench.harness.merge import merge
 from bench.harness.merge_header import COUNTED
 from bench.harness.plan import Plan, make_plan
-from bench.harness.shards import Shard, parse_shard
+from bench.harness.shards import Shard
 
 EVERYTHING = {"attacks": ["Jpeg(quality=60)", "Noise"], "detectors": ["declared", "spectrum"],
               "regimes": ["native", "canonical"]}  # fmt: skip
@@ -46,29 +46,6 @@ def runs(tiny: Path, tools, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def parts(runs: Path, *names: object) -> list[Path]:
     return [runs / str(name) for name in names or (1, 2, 3)]
-
-
-@pytest.mark.parametrize("of", [1, 2, 3, 50])
-def test_every_family_is_in_one_shard_and_all_train_samples_are_in_each(tiny: Path, tools, of: int) -> None:
-    whole = tools.plan(tiny, **EVERYTHING)
-    plans = [shard_plan(tools, tiny, i, of) for i in range(1, of + 1)]
-    assert sorted(t.sample.id for plan in plans for t in plan.tasks) == sorted(t.sample.id for t in whole.tasks)
-    keys = {view.key for task in whole.tasks for view in task.views}
-    assert {view.key for plan in plans for task in plan.tasks for view in task.views} == keys
-    assert all(plan.samples == whole.samples for plan in plans)
-    assert all(Shard(1, 7).holds(f"f{n}") == Shard(1, 7).holds(f"f{n}") for n in range(9))
-
-
-def test_shards_are_of_about_equal_size() -> None:
-    sizes = [sum(Shard(i, 8).holds(f"family-{n}") for n in range(4000)) for i in range(1, 9)]
-    assert sum(sizes) == 4000
-    assert min(sizes) > 420 and max(sizes) < 580
-
-
-@pytest.mark.parametrize("text", ["", "0/2", "3/2", "2", "1/0", "-1/2", "a/b", "1/2/3", "1 / 2", "\u0661/\u0662"])
-def test_shard_that_is_none_is_one_line(text: str) -> None:
-    with pytest.raises(UserError, match=r"shard must be i/n with i in 1..n, such as 2/8, got "):
-        parse_shard(text)
 
 
 def test_models_are_the_same_in_every_shard(runs: Path) -> None:
