@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import platform
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -141,5 +142,8 @@ def _parsed(found: bytes) -> dict[str, Any]:
 
 
 def _described(found: bytes) -> str:
+    """Who it is, as far as that can be printed: whoever may write to the place chose the words."""
     claim = _parsed(found)
-    return f" (process {claim['process']} on {claim['host']})" if {"process", "host"} <= set(claim) else ""
+    host, process = claim.get("host"), claim.get("process")
+    named = isinstance(host, str) and re.fullmatch(r"[\w.-]{1,253}", host) and isinstance(process, int)
+    return f" (process {process} on {host})" if named else ""

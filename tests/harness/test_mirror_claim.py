@@ -80,7 +80,16 @@ def test_second_run_is_refused_while_the_first_gives_signs(claim, url: str) -> N
     assert len(said) == 1
 
 
-@pytest.mark.parametrize("left", [b'{"owner": "a", "host": "gone", "process": 7, "beat": 3}', b"{", b"[1]", b"\xff"])
+@pytest.mark.parametrize(
+    "left",
+    [
+        b'{"owner": "a", "host": "gone", "process": 7, "beat": 3}',
+        b"{",
+        b"[1]",
+        b'{"host": "\\u001b[2J", "process": 7}',
+        b"\xff",
+    ],
+)
 def test_claim_of_a_run_that_died_is_taken_over(left: bytes, claim, url: str) -> None:
     leave(url, left)
     said: list[str] = []
