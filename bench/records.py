@@ -88,6 +88,7 @@ SCORES: dict[str, str] = {
     "seconds": "float64",
     "code": "string",
     "detail": "string",
+    "repeat_difference": "float64",  # between two more answers about the same file; null where it was not asked again
 }
 
 TRUTHS = ("human", "ai", "ai_edited")
@@ -99,8 +100,9 @@ SECONDS = ("seconds", *(name for name in VIEWS if name.startswith("seconds")))
 #: Those of them that were spent in the run.
 SPENT = tuple(name for name in SECONDS if name != "seconds_saved")
 
-#: Columns that say where a record comes from and what it cost; nothing is judged by them, so they are not loaded.
-NOT_JUDGED = ("run", "generator", "sha256", *SECONDS)
+#: Columns that say where a record comes from and what it cost; nothing is judged by them, so they are not loaded. Of
+#: repeats there are few, in a column of their own so that the values stay what was answered first.
+NOT_JUDGED = ("run", "generator", "sha256", "repeat_difference", *SECONDS)
 
 TABLES: dict[str, dict[str, str]] = {"readings": READINGS, "scores": SCORES, "views": VIEWS}
 

@@ -206,15 +206,20 @@ def _latex_row(cells: Sequence[str]) -> str:
 
 
 def to_html(frame: pd.DataFrame, caption: str = "") -> str:
-    """A bare ``table`` element for any page; numbers carry the class ``number``."""
-    marks = [' class="number"' if _is_number(frame[name]) else "" for name in frame.columns]
+    """A bare ``table`` element for any page; numbers carry the class ``number``, long texts the class ``text``."""
+    rows = _cells(frame, _html)
+    longest = [max((len(row[i]) for row in rows), default=0) for i in range(len(frame.columns))]
+    marks = [
+        ' class="number"' if _is_number(frame[name]) else ' class="text"' if length > MOST_CHARACTERS else ""
+        for name, length in zip(frame.columns, longest, strict=True)
+    ]
     out = ["<table>"]
     if caption:
         out.append(f"<caption>{_html(caption)}</caption>")
     head = "".join(f'<th scope="col"{m}>{_html(str(n))}</th>' for n, m in zip(frame.columns, marks, strict=True))
     out.append(f"<thead><tr>{head}</tr></thead>")
     out.append("<tbody>")
-    for row in _cells(frame, _html):
+    for row in rows:
         out.append("<tr>" + "".join(f"<td{m}>{c}</td>" for c, m in zip(row, marks, strict=True)) + "</tr>")
     out += ["</tbody>", "</table>"]
     return "\n".join(out) + "\n"
@@ -222,7 +227,10 @@ def to_html(frame: pd.DataFrame, caption: str = "") -> str:
 
 def page(table: str, title: str) -> str:
     """A table of ``to_html`` as a whole page."""
-    style = "table{border-collapse:collapse}caption,th,td{padding:.2em .6em;text-align:left}"
+    # A table wider than the window would squeeze what may wrap to a word a line.
+    style = "table{border-collapse:collapse}caption,th,td{padding:.2em .6em;text-align:left;vertical-align:top}"
+    style += "caption{position:sticky;left:0;max-width:calc(100vw - 2em)}"
+    style += "th,td{white-space:nowrap}.text{white-space:normal;min-width:24em;overflow-wrap:anywhere}"
     style += ".number{text-align:right;font-variant-numeric:tabular-nums}"
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{_html(title)}</title>\n'

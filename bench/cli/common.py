@@ -159,6 +159,8 @@ def judged(folder: Path, say: Callable[[str], None], illustrate: Callable[[Run],
         The exit code: 1 where some cells failed.
     """
     from bench.analysis import pipeline
+    from bench.analysis.repeats import unrepeatable
+    from bench.analysis.text import speaker
 
     if illustrate is not None or not pipeline.is_current(folder):
         say("writing tables, charts and report")
@@ -168,6 +170,8 @@ def judged(folder: Path, say: Callable[[str], None], illustrate: Callable[[Run],
     table = folder / "tables" / "failures.csv"
     with table.open("rb") as file:
         failures = sum(1 for _ in file) - 1
+    for line in unrepeatable(folder, speaker("en")):
+        note(f"warning: {line}")
     if failures > 0:
         note(f"{failures} kinds of failure: see {table}")
     return 1 if failures > 0 else 0

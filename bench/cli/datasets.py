@@ -120,7 +120,10 @@ def fetch(name: str, into: Path | None, only_list: bool, mirror: str) -> None:
 
     loaded = load_dataset(find_dataset(name))
     listed = dataset_fetch.items(loaded)
-    if only_list and listed:
+    if not listed:
+        click.echo(dataset_fetch.nothing_to_fetch(loaded))
+        return
+    if only_list:
         rows = [("left out" if item.source is None else "open", item.bytes, item.sample.id, item.why or item.origin)
                 for item in listed]  # fmt: skip
         print_rows(("what", "bytes", "file", "why or whence"), rows)

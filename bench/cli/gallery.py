@@ -14,7 +14,7 @@ from bench.cli.runs import run_argument
 from bench.errors import UserError
 
 if TYPE_CHECKING:
-    from bench.harness.gallery import Recipe
+    from bench.harness.recipes import Recipe
     from bench.harness.samples import Dataset
     from bench.pictures import Gallery
     from bench.records import Run
@@ -140,7 +140,7 @@ def _source(folder: Path, dataset_name: str | None, attacks: tuple[str, ...]) ->
 
     pin_threads()
     from bench.harness import registry
-    from bench.harness.gallery import recipe_from
+    from bench.harness.recipes import recipe_from
     from bench.harness.samples import find_dataset, load_dataset
     from bench.records import read_header
 

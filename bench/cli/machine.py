@@ -205,21 +205,25 @@ def show(as_json: bool) -> None:
 
 
 @cache.command()
-def clear() -> None:
+@json_option
+def clear(as_json: bool) -> None:
     """Remove all kept results; runs make them again.
 
     \b
     Example:
-      washtest cache clear
+      washtest cache clear --json
     """
     from bench.harness.cache import results_folder
     from bench.harness.cache_files import kept, make_room
 
     folder = results_folder()
-    there = sum(1 for _ in kept(folder))
+    sizes = [stat.st_size for _, stat in kept(folder)]
     if left := make_room(folder, 0):
         raise UserError(f"{left} bytes in {folder} cannot be removed; remove that folder by hand")
-    click.echo(f"{there} results removed from {folder}")
+    if as_json:
+        print_json({"folder": str(folder), "removed": len(sizes), "bytes": sum(sizes)})
+    else:
+        click.echo(f"{len(sizes)} results removed from {folder}")
 
 
 COMMANDS = (list_, doctor, cache)

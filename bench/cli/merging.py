@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +21,8 @@ def merge(folders: tuple[str, ...], out: Path, quiet: bool) -> None:
     """Put runs of one suite on one data set together, with tables, charts and report.
 
     Shards of one run become that run: its tables are, byte for byte, those of a run in one piece. Runs of other
-    detectors on the same files become a comparison of all of them. A run may be the URL of a mirror (run --mirror).
+    detectors on the same files become a comparison of all of them. A run may be the URL of a mirror (run --mirror); one
+    alone is copied from there. A run that is given more than once is taken once, and named.
 
     \b
     Examples:
@@ -32,8 +33,8 @@ def merge(folders: tuple[str, ...], out: Path, quiet: bool) -> None:
     from bench.harness.header import command_line
     from bench.harness.merge import merge as put_together
 
-    with _here(folders) as found:
-        missing = put_together(found, out, command_line())
+    with _here(folders) as (found, named):
+        missing = put_together(found, out, command_line(), lambda line: note(f"note: {named(line)}"))
     for line in missing:
         note(f"warning: {line}")
     code = judged(out, lambda text: None if quiet else note(text))
@@ -41,31 +42,39 @@ def merge(folders: tuple[str, ...], out: Path, quiet: bool) -> None:
 
 
 @contextmanager
-def _here(places: Sequence[str]) -> Iterator[list[Path]]:
-    """The runs as folders of this machine: those at URLs are copied, and the copies removed after the block."""
+def _here(places: Sequence[str]) -> Iterator[tuple[list[Path], Callable[[str], str]]]:
+    """The runs as folders of this machine: those at URLs are copied, and the copies removed after the block.
+
+    Yields:
+        The folders, one more than once where it was given so; and what puts the user's names for them into a text.
+    """
     if not any("://" in place for place in places):
-        yield [Path(place) for place in places]
+        yield [Path(place) for place in places], str
         return
     from tempfile import TemporaryDirectory
 
-    from bench.harness.mirror import Mirror, matching
+    from bench.harness.mirror import Mirror
+    from bench.harness.places import matching, without_secrets
 
     with TemporaryDirectory(prefix="washtest-") as room:
-        found: dict[Path, str] = {}
+        copies: dict[str, Path] = {}
+        found = []
         for place in places:
             for url in matching(place) if "://" in place else [place]:
-                mirror = Mirror(url) if "://" in url else None
-                folder = Path(room, str(len(found))) if mirror else Path(url)
-                if mirror:
-                    mirror.fetch(folder)
-                found[folder] = mirror.url if mirror else url
+                if "://" in url and url.rstrip("/") not in copies:
+                    copy = copies[url.rstrip("/")] = Path(room, str(len(copies)))
+                    Mirror(url).fetch(copy)
+                found.append(copies.get(url.rstrip("/"), Path(url)))
+
+        def named(text: str) -> str:
+            for url, copy in reversed(copies.items()):
+                text = text.replace(str(copy), without_secrets(url))
+            return text
+
         try:
-            yield list(found)
-        except UserError as error:  # by the names that the user gave
-            text = str(error)
-            for folder, name in reversed(found.items()):
-                text = text.replace(str(folder), name)
-            raise UserError(text) from None
+            yield found, named
+        except UserError as error:
+            raise UserError(named(str(error))) from None
 
 
 COMMANDS = (merge,)

@@ -92,10 +92,10 @@ def run(
     """
     from bench.cli.gallery import wanted
     from bench.harness.cache import cache_for
-    from bench.harness.gallery import recipe_of
     from bench.harness.header import command_line
     from bench.harness.mirror import Mirror
     from bench.harness.plan import make_plan
+    from bench.harness.recipes import recipe_of
     from bench.harness.run import run_plan
     from bench.harness.shards import parse_shard
 

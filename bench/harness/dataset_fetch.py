@@ -137,6 +137,21 @@ def here(dataset: Dataset, partial: bool = False) -> tuple[Dataset, str]:
     return replace(dataset, samples=left, revision=hashlib.sha256(ids.encode()).hexdigest()[:16]), line
 
 
+def nothing_to_fetch(dataset: Dataset) -> str:
+    """A line about a data set that states no origins, whose files are all here.
+
+    Raises:
+        UserError: some are missing.
+    """
+    absent = [sample.path for sample in dataset.samples if not sample.path.is_file()]
+    if absent:
+        raise UserError(
+            f"{len(absent)} of {len(dataset.samples)} files of {dataset.name} are missing, e.g. {absent[0]}, and "
+            "samples.csv has no column origin that says where they come from; copy them there"
+        )
+    return f"{dataset.name} has nothing to fetch: its {len(dataset.samples)} files came with it, in {dataset.folder}"
+
+
 def fetch_dataset(
     folder: Path,
     into: Path | None = None,
@@ -159,6 +174,9 @@ def fetch_dataset(
     Raises:
         UserError: the data set states no origins, or ``into`` cannot be written.
     """
+    whole = load_dataset(folder)
+    if not items(whole):
+        raise UserError(nothing_to_fetch(whole))
     into = folder if into is None else into
     if into.resolve() != folder.resolve():
         for name in CARDS:
@@ -166,8 +184,6 @@ def fetch_dataset(
                 write_whole(into / name, (folder / name).read_bytes())
     dataset = load_dataset(into)
     listed = items(dataset)
-    if not listed:
-        raise UserError(f"{folder / 'samples.csv'} has no column origin: its files cannot be fetched")
     rows: dict[str, Row] = {}
 
     def report(item: Item, status: str, code: str = "", detail: str = "") -> None:

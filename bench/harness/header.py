@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from bench import __version__
-from bench.harness.mirror import without_secrets
 from bench.harness.models import Pretrained
+from bench.harness.places import without_secrets
 from bench.harness.plan import Plan, planned_cells
 from bench.harness.training import Fitted, model_path
 from bench.labels.base import label_kind

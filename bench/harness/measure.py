@@ -75,10 +75,11 @@ def measure(bench: Bench, task: Task) -> Rows:
     except Exception as error:
         return failed(bench, task, error)
     read = time.perf_counter() - start
-    scoring = Scoring(rows["scores"])
+    scoring = Scoring(rows["scores"], task.repeat)
     for (regime, bundle), views in groupby(task.views, key=lambda view: (view.regime, view.bundle)):
         _measure_group(rows, scoring, bench, task.sample, media, regime, bundle, list(views))
     scoring.finish()
+    scoring.repeat()
     rows["views"][0]["seconds_prepare"] = rows["views"][0].get("seconds_prepare", 0.0) + read
     return rows
 

@@ -6,14 +6,15 @@ so that memory grows with their keys only: what two runs say of the same thing m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import UserError
 from bench.files import write_whole
 from bench.harness import store
-from bench.harness.merge_header import Source, check_earlier, merged_header
+from bench.harness.merge_header import Source, check_earlier, merged_header, repeated
 from bench.harness.store import Store
 from bench.records import SECONDS, TABLES, read_header, read_shard, shard_files
 from bench.shards import read_table
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-#: What may differ between two runs of the same view: who made it, how long that took, and the bytes of a signed file,
-#: which hold a salt and the time.
-UNSTABLE = ("run", "sha256", "bytes", *SECONDS)
+#: What may differ between two runs of the same view: who made it, how long that took, whether it was asked about again,
+#: and the bytes of a signed file, which hold a salt and the time.
+UNSTABLE = ("run", "sha256", "bytes", "repeat_difference", *SECONDS)
 
 #: Of views that several runs made, so many are joined at a time, with all rows about them.
 JOINED_AT_ONCE = 20_000
@@ -33,13 +34,16 @@ JOINED_AT_ONCE = 20_000
 IDENTITY = {"views": ["key"], "readings": ["key", "label", "position"], "scores": ["key", "detector"]}
 
 
-def merge(folders: Sequence[Path], out: Path, command: str) -> list[str]:
+def merge(
+    folders: Sequence[Path], out: Path, command: str, say: Callable[[str], None] = lambda line: None
+) -> list[str]:
     """Put runs together into one run folder; the same call again goes on where it was stopped.
 
     Args:
-        folders: of two or more runs with equal settings but for shard and detectors; none of them is changed.
+        folders: of one or more runs with equal settings but for shard and detectors; none of them is changed.
         out: the merged run's folder: new, or of an earlier merge with these settings.
         command: as typed, for the header.
+        say: told, a line each, which runs were given more than once.
 
     Returns:
         What is missing, one line each; it stands in the header too, and the merged run counts as unfinished then.
@@ -47,12 +51,16 @@ def merge(folders: Sequence[Path], out: Path, command: str) -> list[str]:
     Raises:
         UserError: the runs do not belong together, contradict each other or are damaged; ``out`` holds another run.
     """
-    if len(folders) < 2:
-        raise UserError("merge needs two runs or more, such as: washtest merge RUN_A RUN_B --out MERGED")
-    if out.resolve() in [folder.resolve() for folder in folders]:
+    places = {folder.resolve(): folder for folder in folders}
+    if out.resolve() in places:
         raise UserError(f"{out} is one of the runs to be merged; choose another --out")
-    sources = [Source(folder, read_header(folder)) for folder in folders]
+    sources = [Source(folder, read_header(folder)) for folder in places.values()]
     header = merged_header(sources, command)
+    times = Counter(folder.resolve() for folder in folders)
+    for line in [f"{places[p]} is named {n} times; it is taken once" for p, n in times.items() if n > 1]:
+        say(line)
+    for line in repeated(sources):
+        say(line)
     models = _models(sources)
     with Store(out) as target:
         if (out / "run.json").exists():

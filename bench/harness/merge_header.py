@@ -42,8 +42,40 @@ class Source:
                 "finished": header["finished"],
                 "git": header.get("git"),
                 "machine": header.get("machine"),
+                "counts": header.get("counts", {}),
             }
         ]
+
+
+def repeated(sources: Sequence[Source]) -> list[str]:
+    """A line for each run that several sources hold, such as a folder and its mirror, or a merge and a part of it."""
+    holders: dict[tuple[object, ...], tuple[dict[str, Any], list[str]]] = {}
+    for source in sources:
+        for part in source.parts:
+            holders.setdefault(_identity(part), (part, []))[1].append(str(source.folder))
+    return [
+        f"{_named(part)} is in {' and in '.join(folders)}; it is taken once"
+        for part, folders in holders.values()
+        if len(folders) > 1
+    ]
+
+
+def _identity(part: dict[str, Any]) -> tuple[object, ...]:
+    """What makes a run the same run; shards that started in the same second share their name."""
+    return part["run"], str(part["shard"]), *part["detectors"]
+
+
+def _distinct(sources: Sequence[Source]) -> list[dict[str, Any]]:
+    """Each run that the sources are made of, once: of two copies the one that got further."""
+    found: dict[tuple[object, ...], dict[str, Any]] = {}
+    for part in (part for source in sources for part in source.parts):
+        same = _identity(part)
+        found[same] = max(found.get(same, part), part, key=_progress)
+    return list(found.values())
+
+
+def _progress(part: dict[str, Any]) -> tuple[bool, float]:
+    return bool(part["finished"]), part.get("counts", {}).get("cpu_seconds", 0.0)
 
 
 def merged_header(sources: Sequence[Source], command: str) -> dict[str, Any]:
@@ -51,14 +83,14 @@ def merged_header(sources: Sequence[Source], command: str) -> dict[str, Any]:
     first = sources[0]
     for other in sources[1:]:
         _check_same(first, other)
-    parts = list({str(part): part for source in sources for part in source.parts}.values())
+    parts = _distinct(sources)
     missing = _missing(parts)
     settings = {key: value for key, value in first.header["settings"].items() if key != "shard"}
     settings["detectors"] = _union(source.header["settings"]["detectors"] for source in sources)
     ends = [part["finished"] for part in parts]
     counts: dict[str, float] = defaultdict(float)
-    for source in sources:
-        for name, number in source.header.get("counts", {}).items():
+    for part in parts:
+        for name, number in part.get("counts", {}).items():
             counts[name] += number
     name = hashlib.sha256("\n".join(part["run"] for part in parts).encode()).hexdigest()[:8]
     return first.header | {

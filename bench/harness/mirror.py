@@ -2,8 +2,7 @@
 
 A machine that was lent for a day takes its disk with it when it goes. The copy has the layout of a run folder; whole
 shards are added as they are committed, so that the same command on another machine goes on from there, and
-``washtest merge`` reads it. Places are named as fsspec names them (https://filesystem-spec.readthedocs.io): a path,
-``s3://bucket/run``, ``gs://``, ``sftp://``, ... Optional: ``pip install 'washtest[ray]'`` brings fsspec.
+``washtest merge`` reads it.
 """
 
 from __future__ import annotations
@@ -11,12 +10,14 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from bench.errors import UserError
 from bench.files import write_whole
+from bench.harness.mirror_claim import Claim
+from bench.harness.places import place, reaching, read, without_secrets
 from bench.records import SCHEMA_VERSION, TABLES, shard_name
 
 
@@ -27,12 +28,37 @@ class Mirror:
         url: of its folder; made where missing.
 
     Raises:
-        UserError: fsspec, or what it needs for this kind of URL, is missing; it knows no such kind.
+        UserError: as ``place``.
     """
 
     def __init__(self, url: str) -> None:
         self.url = without_secrets(url)
-        self._files, self._root = _place(url)
+        self._given = url
+        self._files, self._root = place(url)
+        self._claim: Claim | None = None
+
+    def claim(self, owner: str, say: Callable[[str], None]) -> None:
+        """Keep other runs from writing here until ``release``.
+
+        Args:
+            owner: one word for this run's folder, which is locked.
+            say: told that this waits.
+
+        Raises:
+            UserError: another run is writing here, or the place cannot be written.
+        """
+        self._claim = Claim(self._given, owner)
+        try:
+            self._claim.take(say)
+        except BaseException:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """Let other runs write here."""
+        if self._claim:
+            self._claim.release()
+            self._claim = None
 
     def header(self) -> dict[str, Any] | None:
         """``run.json``, or None where there is no run yet.
@@ -40,9 +66,9 @@ class Mirror:
         Raises:
             UserError: it cannot be reached, or what is there is no run.
         """
-        with _reaching(self.url):
+        with reaching(self.url):
             try:
-                text = self._files.cat_file(f"{self._root}/run.json")
+                text = read(self._files, f"{self._root}/run.json")
             except FileNotFoundError:
                 return None
         try:
@@ -64,9 +90,9 @@ class Mirror:
 
     def read_shard(self, name: str) -> list[bytes] | None:
         """The three files of a shard in the order of ``TABLES``; None where they are not what their name says."""
-        with _reaching(self.url):
+        with reaching(self.url):
             try:
-                parts = [self._files.cat_file(f"{self._root}/records/{table}/{name}") for table in TABLES]
+                parts = [read(self._files, f"{self._root}/records/{table}/{name}") for table in TABLES]
             except FileNotFoundError:
                 return None
         return parts if shard_name(parts) == name else None
@@ -77,7 +103,8 @@ class Mirror:
 
     def remove_shard(self, name: str) -> None:
         """Take a shard away, views first; it may be gone already."""
-        with _reaching(self.url):
+        self._check_claim()
+        with reaching(self.url):
             for table in reversed(TABLES):
                 with contextlib.suppress(FileNotFoundError):
                     self._files.rm_file(f"{self._root}/records/{table}/{name}")
@@ -92,8 +119,8 @@ class Mirror:
         here = {path.name for path in models.glob("[!.]*")}
         there = self._names("models")
         for name in sorted(there - here):
-            with _reaching(self.url):
-                model = self._files.cat_file(f"{self._root}/models/{name}")
+            with reaching(self.url):
+                model = read(self._files, f"{self._root}/models/{name}")
             write_whole(models / name, model)
         self._write({f"models/{name}": (models / name).read_bytes() for name in sorted(here - there)})
 
@@ -118,7 +145,7 @@ class Mirror:
 
     def _names(self, kind: str) -> set[str]:
         """The names of the files in a folder of the run, none where it is missing."""
-        with _reaching(self.url):
+        with reaching(self.url):
             self._files.invalidate_cache()  # other machines write there too
             try:
                 found = self._files.ls(f"{self._root}/{kind}", detail=False)
@@ -126,62 +153,15 @@ class Mirror:
                 return set()
         return {name for path in found if (name := path.rstrip("/").rpartition("/")[2]) and not name.startswith(".")}
 
+    def _check_claim(self) -> None:
+        if self._claim:
+            self._claim.check()
+
     def _write(self, files: dict[str, bytes]) -> None:
-        with _reaching(self.url):
+        self._check_claim()
+        with reaching(self.url):
             for name, data in files.items():
                 path = f"{self._root}/{name}"
                 self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
                 # Object stores show a file when it is whole; in a folder a torn one does not match its name.
                 self._files.pipe_file(path, data)
-
-
-def without_secrets(url: str) -> str:
-    """The URL as it may be printed and published: without a user's name and password."""
-    return re.sub(r"(://)[^/@\s]*@", r"\1", url)
-
-
-def matching(url: str) -> list[str]:
-    """The URLs that a pattern such as ``s3://bucket/run-*`` stands for; a URL without ``*`` is itself.
-
-    Raises:
-        UserError: nothing is there.
-    """
-    if "*" not in url:
-        return [url]
-    files, root = _place(url)
-    with _reaching(without_secrets(url)):
-        found = sorted(files.unstrip_protocol(path) for path in files.glob(root))
-    if not found:
-        raise UserError(f"nothing matches {without_secrets(url)}")
-    return found
-
-
-def _place(url: str) -> tuple[Any, str]:
-    """The file system of a URL, and the path in it."""
-    try:
-        import fsspec
-    except ImportError:
-        raise UserError(f"{without_secrets(url)} needs fsspec; run: pip install 'washtest[ray]'") from None
-    try:
-        files, root = fsspec.url_to_fs(url)
-    except Exception as error:  # a package that is missing, named in its words; an unknown kind; no such host
-        raise UserError(f"{without_secrets(url)} cannot be reached: {_one_line(error)}") from None
-    return files, str(root).rstrip("/")
-
-
-@contextlib.contextmanager
-def _reaching(url: str) -> Iterator[None]:
-    """Turn the refusals of any file system, each with exceptions of its own, into one line."""
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError(
-            f"{url} cannot be reached ({type(error).__name__}: {_one_line(error)}); what is measured is on this disk, "
-            "and the same command goes on"
-        ) from None
-
-
-def _one_line(error: object) -> str:
-    return without_secrets(" ".join(str(error).split()))[:300]

@@ -18,7 +18,7 @@ from bench.harness import registry
 from bench.harness.regimes import REGIMES
 from bench.harness.samples import Dataset, Sample, limited
 from bench.harness.shards import Shard
-from bench.harness.tasks import Tasks, cells_of, views_of
+from bench.harness.tasks import Tasks, cells_of, repeated, views_of
 from bench.importing import own_code
 from bench.labels import BUNDLES
 from bench.labels.base import Label
@@ -272,7 +272,8 @@ def make_plan(suite: Suite, dataset: Dataset, limit: int | None = None, shard: S
             f"{dataset.folder} has no sample in the test split ({len(samples)} samples chosen); "
             "add samples, raise --limit or set the split column"
         )
-    return Plan(suite, dataset, samples, Tasks(chosen, cells, dataset.folder), made_of, shard)
+    tasks = Tasks(chosen, cells, dataset.folder, repeated(samples))
+    return Plan(suite, dataset, samples, tasks, made_of, shard)
 
 
 def generator_for(seed: int, sha256: str, what: str) -> np.random.Generator:

@@ -76,7 +76,7 @@ def run_plan(
     """
     check_leaks(plan)
     cautions = check_models(plan)
-    with Store(folder, mirror) as store:
+    with Store(folder, mirror, progress.message) as store:
         header = header_of(plan, command)
         earlier = store.headers()
         for option, place, old in earlier:

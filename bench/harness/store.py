@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Sequence
+import uuid
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -41,14 +42,18 @@ class Store:
     Args:
         folder: the run's folder, made where missing.
         mirror: a copy elsewhere, kept beside it.
+        say: told, in a line, what it waits for.
 
     Raises:
-        UserError: the folder cannot be written, or another process is writing to it.
+        UserError: the folder or the mirror cannot be written, or another process is writing to it.
     """
 
-    def __init__(self, folder: Path, mirror: Mirror | None = None) -> None:
+    def __init__(
+        self, folder: Path, mirror: Mirror | None = None, say: Callable[[str], None] = lambda line: None
+    ) -> None:
         self.folder = folder
         self.mirror = mirror
+        self._say = say
         self._buffer: dict[str, list[dict[str, Any]]] = {table: [] for table in TABLES}
         self._opened = time.monotonic()
         self._lock = -1
@@ -69,12 +74,29 @@ class Store:
             raise UserError(
                 f"{self.folder} is being written by another run; wait for it or choose another --out"
             ) from None
-        clear_leftovers(self.folder)
+        try:
+            clear_leftovers(self.folder)
+            if self.mirror:
+                self.mirror.claim(self._name(), self._say)
+        except BaseException:
+            os.close(self._lock)
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self.mirror:
+            self.mirror.release()
         # Released by closing; the file stays, since removing it would let two runs hold two locks of one name.
         os.close(self._lock)
+
+    def _name(self) -> str:
+        """One word for this folder, kept in its lock: who holds that is the only one to use it."""
+        name = os.read(self._lock, 64).decode("ascii", "replace")
+        if not name:
+            name = uuid.uuid4().hex
+            with writing(self.folder):
+                os.write(self._lock, name.encode())
+        return name
 
     @property
     def descriptors(self) -> tuple[int, ...]:

@@ -6,8 +6,10 @@ memory grows with.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
@@ -16,6 +18,9 @@ from bench.records import view_key
 if TYPE_CHECKING:
     from bench.harness.plan import Suite
     from bench.harness.samples import Sample
+
+#: Of so many test samples of a run, the first view is shown to every detector again: whether it repeats itself.
+REPEATED = 3
 
 
 @dataclass(frozen=True)
@@ -39,10 +44,17 @@ class PlannedView:
 
 @dataclass(frozen=True)
 class Task:
-    """The unit of work: one sample with all its views, so that it is read and decoded once."""
+    """The unit of work: one sample with all its views, so that it is read and decoded once.
+
+    Attributes:
+        sample: to be measured.
+        views: of it.
+        repeat: whether detectors are asked again about its first view.
+    """
 
     sample: Sample
     views: tuple[PlannedView, ...]
+    repeat: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,6 +101,12 @@ def cells_of(suite: Suite, truth: str, split: str, names: Sequence[str], version
     return tuple(cells)
 
 
+def repeated(samples: Iterable[Sample]) -> frozenset[str]:
+    """The ids of the ``REPEATED`` test samples about which detectors are asked again: as good as drawn."""
+    ids = (sample.id for sample in samples if sample.split == "test")
+    return frozenset(nsmallest(REPEATED, ids, key=lambda name: hashlib.sha256(name.encode(errors="replace")).digest()))
+
+
 class Tasks(Sequence[Task]):
     """A sequence of tasks that holds samples only.
 
@@ -96,14 +114,20 @@ class Tasks(Sequence[Task]):
         samples: one for each task.
         cells: of each truth and split.
         folder: of the data set; the keys must not change with how it is named.
+        repeated: ids of the samples about which detectors are asked again.
     """
 
     def __init__(
-        self, samples: Iterable[Sample], cells: Mapping[tuple[str, str], tuple[Cell, ...]], folder: Path
+        self,
+        samples: Iterable[Sample],
+        cells: Mapping[tuple[str, str], tuple[Cell, ...]],
+        folder: Path,
+        repeated: frozenset[str],
     ) -> None:
         self.samples = tuple(samples)
         self._cells = cells
         self._folder = folder
+        self._repeated = repeated
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -114,14 +138,14 @@ class Tasks(Sequence[Task]):
     def __getitem__(self, index: slice) -> Tasks: ...
     def __getitem__(self, index: int | slice) -> Task | Tasks:
         if isinstance(index, slice):
-            return Tasks(self.samples[index], self._cells, self._folder)
+            return Tasks(self.samples[index], self._cells, self._folder, self._repeated)
         sample = self.samples[index]
         what = sample.sha256 or sample.path.relative_to(self._folder).as_posix()
         views = (
             PlannedView(view_key(sample.id, what, cell.versions), cell.regime, cell.bundle, cell.attack, cell.scored)
             for cell in self._cells[sample.truth, sample.split]
         )
-        return Task(sample, tuple(views))
+        return Task(sample, tuple(views), sample.id in self._repeated)
 
     @property
     def n_views(self) -> int:
@@ -133,4 +157,4 @@ class Tasks(Sequence[Task]):
         if not done:
             return self
         left = (task.sample for task in self if not all(view.key in done for view in task.views))
-        return Tasks(left, self._cells, self._folder)
+        return Tasks(left, self._cells, self._folder, self._repeated)

@@ -14,7 +14,7 @@ from made_up_runs import Spec, chance, detector, people
 
 from bench.analysis import tables
 from bench.analysis.pipeline import render_tables
-from bench.analysis.render import FORMATS, render, to_csv
+from bench.analysis.render import FORMATS, page, render, to_csv
 from bench.errors import UserError
 
 FRAME = pd.DataFrame(
@@ -70,6 +70,15 @@ def test_latex_escapes_and_uses_booktabs():
     assert r"\textless{}b\textgreater{}\&\textless{}/b\textgreater{}" in text
     assert [rule in text for rule in (r"\toprule", r"\midrule", r"\bottomrule")] == [True] * 3
     assert r"\caption{5 \% of them}" in text
+
+
+def test_html_gives_sentences_room():
+    frame = pd.DataFrame({"name": ["a"], "n": [1], "note": ["needs 100 human calibration scores, has 14; n < 10"]})
+    text = render(frame, "html")
+    assert (
+        '<th scope="col">name</th><th scope="col" class="number">n</th><th scope="col" class="text">note</th>' in text
+    )
+    assert ".text{white-space:normal;min-width:" in page(text, "title")
 
 
 def test_html_escapes():

@@ -181,3 +181,12 @@ def test_a_header_with_the_least_in_it_still_has_a_page(make_run):
     run = make_run(Spec(people(12, 12), detectors=[detector("d")], labels=[("iptc", "xmp")]))
     least = {"attacks": run.header["attacks"], "schema_version": 1}
     check(page_of(records.Run(run.folder, least, run.views, run.readings, run.scores)))
+
+
+def test_long_texts_in_tables_are_given_room(page):
+    cells = [
+        (kind == ' class="long"', len(html.unescape(re.sub("<[^>]*>", "", text))))
+        for kind, text in re.findall(r'<td( class="long")?>(.*?)</td>', page)
+    ]
+    assert any(length > 30 for _, length in cells)
+    assert all(long == (length > 30) for long, length in cells)

@@ -181,6 +181,17 @@ def test_the_page_shows_pictures_and_what_was_said(run) -> None:
     assert "<style>" in page and ".tiles" in page
 
 
+def test_chinese_has_its_own_punctuation(run) -> None:
+    with_pictures(run, ["h0003", "a0000"])
+    section = page_gallery.gallery_section(run, speaker("zh"))
+    tile = section.parts[1].tiles[2]
+    assert tile.alt == (
+        "a0000，经过 Jpeg(quality=50)。gb45438 xmp：校验失败；c2pa jumbf：校验失败；d：放行（错误）；silent：不可用。"
+    )
+    said = [section.lead, *(text for part in section.parts for text in (part.title, part.summary, part.about))]
+    assert not [text for text in said if set(text) & set(";:") or "。 " in text]
+
+
 def test_a_page_without_a_gallery_has_no_such_section(tmp_path) -> None:
     plain = records.load(write(tmp_path / "plain", spec()))
     page = report.build(plain, tables.make(plain), [])

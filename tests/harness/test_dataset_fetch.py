@@ -205,12 +205,20 @@ def test_a_run_says_in_one_line_what_is_missing(published: Published) -> None:
     assert len(fewer.samples) == 4 and fewer.revision not in (part.revision, dataset.revision)
 
 
-def test_a_data_set_without_origins_is_left_as_it_is(tiny_copy: Path) -> None:
+def test_a_data_set_without_origins_is_left_as_it_is(tiny_copy: Path, tmp_path: Path) -> None:
     (next((tiny_copy / "files").iterdir())).unlink()
     dataset = load_dataset(tiny_copy)
     assert here(dataset) == (dataset, "")
-    with pytest.raises(UserError, match="no column origin"):
-        fetch_dataset(tiny_copy)
+    with pytest.raises(UserError, match=r"^1 of 21 files of \S+ are missing, e\.g\. .*no column origin"):
+        fetch_dataset(tiny_copy, tmp_path / "elsewhere")
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("options", [(), ("--list",)])
+def test_a_data_set_that_came_with_its_files_has_nothing_to_fetch(options, tiny: Path, washtest) -> None:
+    answer = washtest("dataset", "fetch", tiny, *options)
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out == f"tiny has nothing to fetch: its 21 files came with it, in {tiny}\n"
 
 
 def test_the_commands_list_fetch_check_and_run(published: Published, washtest, monkeypatch, tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ import pytest
 from bench import pictures
 from bench.errors import UserError
 from bench.harness.engines.local import LocalEngine
-from bench.harness.gallery import forbidden, make_gallery, recipe_from, recipe_of
+from bench.harness.gallery import forbidden, make_gallery
 from bench.harness.plan import Bundle, make_plan
+from bench.harness.recipes import recipe_from, recipe_of
 from bench.harness.samples import load_dataset
 from bench.harness.thumbnails import DETAIL, LONGEST, contours, detail, focus_of, thumbnail
 from bench.labels import BUNDLES

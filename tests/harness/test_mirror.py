@@ -14,10 +14,12 @@ import fsspec
 from bench import records
 from bench.analysis.pipeline import render_tables
 from bench.errors import UserError
+from bench.harness import mirror_claim
 from bench.harness import store as store_module
 from bench.harness.engines.local import LocalEngine
 from bench.harness.header import command_line
-from bench.harness.mirror import Mirror, matching, without_secrets
+from bench.harness.mirror import Mirror
+from bench.harness.places import matching, without_secrets
 from bench.harness.plan import make_plan
 from bench.harness.run import Progress, run_plan
 from bench.harness.shards import Shard
@@ -50,8 +52,9 @@ def whole(plan: Any, tools, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_and_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "SHARD_VIEWS", 5)
+    monkeypatch.setattr(mirror_claim, "SETTLE", 0)
 
 
 def run(plan: Any, out: Path, url: str, stop_after: int = 10**6) -> Any:
@@ -194,6 +197,16 @@ def test_merge_takes_copies_by_their_urls(
     answer = washtest("merge", f"{room}/part-*", "--out", tmp_path / "merged", "-q")
     assert (answer.code, answer.err) == (0, "")
     assert render_tables(tmp_path / "merged") == render_tables(whole)
+    answer = washtest("merge", f"{room}/part-*", f"{room}/part-1/", tmp_path / "2", "--out", tmp_path / "again", "-q")
+    second = f"run {records.read_header(tmp_path / '2')['run']} (shard 2 of 2)"
+    assert answer.code == 0
+    assert answer.err.splitlines() == [
+        f"note: {room}/part-1 is named 2 times; it is taken once",
+        f"note: {second} is in {room}/part-2 and in {tmp_path / '2'}; it is taken once",
+    ]
+    assert render_tables(tmp_path / "again") == render_tables(whole)
+    answer = washtest("merge", f"{room}/part-1", "--out", tmp_path / "alone", "-q")
+    assert (answer.code, answer.err) == (1, "warning: 1 of 2 shards are missing: 2\n")
     header = tmp_path / "store" / "part-2" / "run.json"
     changed = json.loads(header.read_text())
     changed["settings"]["seed"] = 9

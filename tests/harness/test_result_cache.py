@@ -329,6 +329,7 @@ def test_commands_fill_show_and_clear_the_cache(washtest, tiny, tmp_path, monkey
     assert washtest(*run, "--out", tmp_path / "b").code in (0, 1)
     shown = washtest("cache", "show", "--json").json
     assert shown["results"] > 0 and shown["bytes"] > 0
-    answer = washtest("cache", "clear")
-    assert answer.code == 0 and f"{shown['results']} results removed" in answer.out
+    cleared = {"folder": shown["folder"], "removed": shown["results"], "bytes": shown["bytes"]}
+    assert washtest("cache", "clear", "--json").json == cleared
     assert washtest("cache", "show", "--json").json["results"] == 0
+    assert washtest("cache", "clear").out == f"0 results removed from {tmp_path / 'cache'}\n"

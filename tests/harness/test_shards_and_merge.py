@@ -16,8 +16,9 @@ from bench.analysis.pipeline import render_tables
 from bench.errors import UserError
 from bench.harness import store as store_module
 from bench.harness.merge import merge
+from bench.harness.merge_header import COUNTED
 from bench.harness.plan import Plan, make_plan
-from bench.harness.shards import Shard, parse_shard
+from bench.harness.shards import Shard
 
 EVERYTHING = {"attacks": ["Jpeg(quality=60)", "Noise"], "detectors": ["declared", "spectrum"],
               "regimes": ["native", "canonical"]}  # fmt: skip
@@ -45,29 +46,6 @@ def runs(tiny: Path, tools, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def parts(runs: Path, *names: object) -> list[Path]:
     return [runs / str(name) for name in names or (1, 2, 3)]
-
-
-@pytest.mark.parametrize("of", [1, 2, 3, 50])
-def test_every_family_is_in_one_shard_and_all_train_samples_are_in_each(tiny: Path, tools, of: int) -> None:
-    whole = tools.plan(tiny, **EVERYTHING)
-    plans = [shard_plan(tools, tiny, i, of) for i in range(1, of + 1)]
-    assert sorted(t.sample.id for plan in plans for t in plan.tasks) == sorted(t.sample.id for t in whole.tasks)
-    keys = {view.key for task in whole.tasks for view in task.views}
-    assert {view.key for plan in plans for task in plan.tasks for view in task.views} == keys
-    assert all(plan.samples == whole.samples for plan in plans)
-    assert all(Shard(1, 7).holds(f"f{n}") == Shard(1, 7).holds(f"f{n}") for n in range(9))
-
-
-def test_shards_are_of_about_equal_size() -> None:
-    sizes = [sum(Shard(i, 8).holds(f"family-{n}") for n in range(4000)) for i in range(1, 9)]
-    assert sum(sizes) == 4000
-    assert min(sizes) > 420 and max(sizes) < 580
-
-
-@pytest.mark.parametrize("text", ["", "0/2", "3/2", "2", "1/0", "-1/2", "a/b", "1/2/3", "1 / 2", "\u0661/\u0662"])
-def test_shard_that_is_none_is_one_line(text: str) -> None:
-    with pytest.raises(UserError, match=r"shard must be i/n with i in 1..n, such as 2/8, got "):
-        parse_shard(text)
 
 
 def test_models_are_the_same_in_every_shard(runs: Path) -> None:
@@ -150,10 +128,47 @@ def test_shards_of_other_detectors_join_and_gaps_are_named(runs: Path, tmp_path:
     assert said[0].startswith("1 of 3 shards with Declared() ") and said[0].endswith(" are missing: 3")
 
 
-def test_same_run_twice_is_that_run(runs: Path, tools, tmp_path: Path) -> None:
-    copy = Path(shutil.copytree(runs / "whole", tmp_path / "copy"))
-    assert merge([runs / "whole", copy], tmp_path / "merged", COMMAND) == []
+def test_run_given_twice_is_taken_once_and_named(runs: Path, tools, tmp_path: Path) -> None:
+    whole, copy = runs / "whole", Path(shutil.copytree(runs / "whole", tmp_path / "copy"))
+    name = records.read_header(whole)["run"]
+    said: list[str] = []
+    assert merge([whole, copy], tmp_path / "copies", COMMAND, said.append) == []
+    assert said == [f"run {name} is in {whole} and in {copy}; it is taken once"]
+    said.clear()
+    assert merge([whole, runs / "1" / ".." / "whole"], tmp_path / "twice", COMMAND, said.append) == []
+    assert len(said) == 1 and said[0].endswith("whole is named 2 times; it is taken once")
+    for merged in (tmp_path / "copies", tmp_path / "twice"):
+        tools.assert_same_records(merged, whole)
+        counts = records.read_header(whole)["counts"]
+        assert records.read_header(merged)["counts"] == {key: counts[key] for key in COUNTED}
+
+
+def test_of_two_copies_of_a_run_the_finished_one_tells_and_both_give_their_records(
+    runs: Path, tools, tmp_path: Path
+) -> None:
+    half = edited(runs / "whole", tmp_path / "half", lambda header: header.update(finished=None, counts={}))
+    with store_module.Store(half) as store:
+        store.remove(records.shard_files(half, "views")[0].name)
+    assert merge([half, runs / "whole"], tmp_path / "merged", COMMAND) == []
     tools.assert_same_records(tmp_path / "merged", runs / "whole")
+    assert render_tables(tmp_path / "merged") == render_tables(runs / "whole")
+
+
+def test_merge_with_a_part_of_it_again_counts_that_part_once(runs: Path, tools, tmp_path: Path) -> None:
+    merge(parts(runs, 1, 3), tmp_path / "two", COMMAND)
+    said: list[str] = []
+    assert merge([*parts(runs), tmp_path / "two"], tmp_path / "all", COMMAND, said.append) == []
+    assert [line.partition(" (")[2] for line in said] == [
+        f"shard {i} of 3) is in {runs / str(i)} and in {tmp_path / 'two'}; it is taken once" for i in (1, 3)
+    ]
+    tools.assert_same_records(tmp_path / "all", runs / "whole")
+    spent = [records.read_header(folder)["counts"]["cpu_seconds"] for folder in parts(runs)]
+    assert records.read_header(tmp_path / "all")["counts"]["cpu_seconds"] == pytest.approx(sum(spent), abs=0.002)
+
+
+def test_one_shard_alone_is_merged_and_the_others_are_missing(runs: Path, tmp_path: Path) -> None:
+    assert merge(parts(runs, 2), tmp_path / "merged", COMMAND) == ["2 of 3 shards are missing: 1, 3"]
+    assert records.read_header(tmp_path / "merged")["planned"] == records.read_header(runs / "whole")["planned"]
 
 
 def test_runs_that_contradict_each_other_are_refused(runs: Path, tools, tmp_path: Path, monkeypatch) -> None:
@@ -228,8 +243,6 @@ def test_merge_into_a_run_is_refused(runs: Path, tmp_path: Path) -> None:
     own = Path(shutil.copytree(runs / "whole", tmp_path / "own"))
     with pytest.raises(UserError, match="holds a run that is no merge of these; choose another --out"):
         merge(parts(runs), own, COMMAND)
-    with pytest.raises(UserError, match="merge needs two runs or more"):
-        merge(parts(runs, 1), tmp_path / "merged", COMMAND)
 
 
 def test_damaged_source_is_named_with_the_command_that_mends_it(runs: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from bench.analysis.findings.detectors import detector_findings, threshold_findi
 from bench.analysis.findings.labels import label_findings
 from bench.analysis.findings.policy import policy_findings
 from bench.analysis.findings.watermarks import watermark_findings
+from bench.analysis.repeats import unrepeatable
 from bench.analysis.text.wording import Finding, Say
 from bench.records import Run
 
@@ -28,6 +29,7 @@ def findings(run: Run, tables: Mapping[str, pd.DataFrame], say: Say) -> list[Fin
         *subgroup_findings(run, tables["subgroup_fpr"], say),
         *detector_findings(run, tables["thresholds"], tables["detector_errors"], say),
         *policy_findings(run, tables["thresholds"], tables["policy"], say),
+        *(Finding("warning", text, "detectors") for text in unrepeatable(run.folder, say)),
         *threshold_findings(tables["thresholds"], say),
         *_gaps(tables["coverage"], say),
     ]

@@ -18,6 +18,9 @@ from bench.analysis.text.wording import Say, percent, whole
 #: Marks a cell of fewer than ``MIN_N`` files.
 FEW = " †"
 
+#: A text of more letters may go over several lines, in a column that is wide enough.
+LONG = 30
+
 #: Rows of one table beyond this many stand in the CSV only.
 MAX_ROWS = 2000
 
@@ -87,11 +90,15 @@ class Table:
 
 
 def _element(cell: Cell, number: bool) -> str:
-    kind = "" if cell.bar is None and not number else "n" if cell.bar is None else f"n b b{cell.bar}"
+    if cell.bar is None and not number:
+        kind = "long" if len(getattr(cell.text, "en", cell.text)) > LONG else ""
+    else:
+        kind = "n" if cell.bar is None else f"n b b{cell.bar}"
     shown = escape(cell.text)
     if cell.href:
         shown = Markup('<a href="{}">{}</a>').format(cell.href, cell.text)
-    return f'<td class="{kind}{" few" * cell.few}">{shown}</td>' if kind else f"<td>{shown}</td>"
+    few = " few" if cell.few and kind.startswith("n") else ""
+    return f'<td class="{kind}{few}">{shown}</td>' if kind else f"<td>{shown}</td>"
 
 
 class Columns:

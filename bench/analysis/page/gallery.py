@@ -94,7 +94,7 @@ def gallery_section(run: Run, say: Say) -> Section | None:
     parts = [_part(one, strip, sources, say) for one, strip in shown]
     lead = say("gallery_lead", regime=shown[0][1].regime) if shown else ""
     if shown and isinstance(gallery.asked, int):
-        lead += " " + say("gallery_chosen")
+        lead += say("sentence_joint") + say("gallery_chosen")
     return Section(lead, parts, list(gallery.problems))
 
 
@@ -123,10 +123,10 @@ def _part(pictured: Pictured, strip: Strip, sources: dict[str, str], say: Say) -
         summary.append(say("gallery_unlabelled", lost=len(strip.unlabelled)))
     about = say("gallery_about", source=strip.source, licence=pictured.licence or say("gallery_no_licence"))
     if strip.edited_area is not None:
-        about += " " + say("gallery_area", area=f"{100 * strip.edited_area:.0f}")
+        about += say("sentence_joint") + say("gallery_area", area=f"{100 * strip.edited_area:.0f}")
     title = say("gallery_of", truth=say(f"truth_{strip.truth}"), sample=strip.sample)
     tiles = [_tile(strip.sample, frame, views.get(frame.attack), sources, say) for frame in strip.frames]
-    return Part(title, "; ".join(summary), about, tiles)
+    return Part(title, say("gallery_joint").join(summary), about, tiles)
 
 
 def _tile(sample: str, frame: Frame, view: Picture | None, sources: dict[str, str], say: Say) -> Tile:
@@ -134,10 +134,7 @@ def _tile(sample: str, frame: Frame, view: Picture | None, sources: dict[str, st
     if frame.status != "ok":
         labels, detectors, view = [], [], None
     source = sources.get(view.file, "") if view else ""
-    said = "; ".join(
-        ": ".join(filter(None, (line.name, line.word))) + (f" ({say('gallery_wrong')})" if line.wrong else "")
-        for line in (*labels, *detectors)
-    )
+    said = say("gallery_joint").join(_said(line, say) for line in (*labels, *detectors))
     quality = [_quality(frame, say)] + ([say("gallery_outlined")] if view and view.outlined else [])
     return Tile(
         attack=frame.attack + (" *" if frame.simulated else ""),
@@ -149,6 +146,12 @@ def _tile(sample: str, frame: Frame, view: Picture | None, sources: dict[str, st
         labels=labels,
         detectors=detectors,
     )
+
+
+def _said(line: Line, say: Say) -> str:
+    """A line of a tile for those who cannot see it."""
+    said = say("gallery_said", name=line.name, word=line.word) if line.word else line.name
+    return say("gallery_said_wrong", said=said) if line.wrong else said
 
 
 def _why(frame: Frame, view: Picture | None, sources: dict[str, str], say: Say) -> str:

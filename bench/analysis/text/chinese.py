@@ -102,6 +102,10 @@ PROSE = {
     "中有 {k} 种如此；最多的是 {attack} 之后，{rate}（n = {n}）。",
     "marks_true": "没有任何水印在不带水印的非 AI 文件中的误检率显著高于标称的 {nominal} %；数据所允许的上限最高的是 "
     "{watermark} 在 {attack} 之后，{rate}（n = {n}）。",
+    "repeats": "{detector} 的得分不可复现：对同一文件再问两次，{n} 个文件中有 {k} 个两次回答不同，{told}。"
+    "其数字均取自每个文件的一次回答，另一次测试会得到不同的数字。",
+    "repeats_by": "最多相差 {most}",
+    "repeats_none": "一次有得分，一次没有",
     "and_more": "{names}等，另有 {more} 种",
     "sentence_joint": "",
     "list_joint": "、",

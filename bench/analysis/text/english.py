@@ -101,6 +101,10 @@ PROSE = {
     "p-value promises, after {k} of {total} attacks; most often after {attack}, in {rate} of {n}.",
     "marks_true": "No watermark is detected in unmarked human files more often than the {nominal} % promised, beyond "
     "chance; the data allow most for {watermark} after {attack}, {rate} of {n}.",
+    "repeats": "{detector} does not repeat itself: asked twice more about the same file, it answered differently for "
+    "{k} of {n} files, {told}. Its figures are of one answer to each file, and another run gives others.",
+    "repeats_by": "by up to {most}",
+    "repeats_none": "once with a score and once without",
     "and_more": "{names} and {more} more",
     "sentence_joint": " ",
     "list_joint": ", ",

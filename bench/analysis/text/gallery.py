@@ -41,6 +41,9 @@ GALLERY_EN = {
     "gallery_open": "no threshold",
     "gallery_abstain": "abstained",
     "gallery_alt": "{sample} after {attack}. {said}.",
+    "gallery_said": "{name}: {word}",
+    "gallery_said_wrong": "{said} (wrong)",
+    "gallery_joint": "; ",
     "gallery_alt_detail": "A part of it at full size.",
     "gallery_problems": "Not shown",
 }
@@ -84,6 +87,9 @@ GALLERY_ZH = {
     "gallery_open": "无阈值",
     "gallery_abstain": "弃权",
     "gallery_alt": "{sample}，经过 {attack}。{said}。",
+    "gallery_said": "{name}：{word}",
+    "gallery_said_wrong": "{said}（错误）",
+    "gallery_joint": "；",
     "gallery_alt_detail": "其局部的原始大小。",
     "gallery_problems": "未显示",
 }
