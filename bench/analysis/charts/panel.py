@@ -129,7 +129,7 @@ class _Plain(Axis):
             x, y, words, color=look["labelcolor"], fontsize=look["labelsize"], va=vertical, ha=horizontal,
             transform=where,
         )  # fmt: skip
-        text.set_figure(self.axes.get_figure(root=False))
+        text.set_figure(self.axes.figure)
         text.axes = self.axes
         text.update(self._words)
         return text

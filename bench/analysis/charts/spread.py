@@ -7,8 +7,6 @@ not be drawn, this process draws itself, and raises what there is to raise.
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import multiprocessing
 import os
 import pickle
@@ -18,6 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
+
+from bench.analysis.garbage import few_collections
 
 T = TypeVar("T")
 
@@ -33,24 +33,11 @@ def spread(work: Callable[[str], T], names: Sequence[str], jobs: int | None = No
     """
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     workers = min(available if jobs is None else jobs, len(names))
-    with _few_collections():
+    with few_collections():
         forks = "fork" in multiprocessing.get_all_start_methods()
         found = _by_workers(work, names, workers) if workers > 1 and forks else {}
         for number, name in enumerate(names):
             yield found.pop(number) if number in found else work(name)
-
-
-@contextlib.contextmanager
-def _few_collections() -> Iterator[None]:
-    """A chart is tens of thousands of objects that live until it is saved: looking through them finds no garbage."""
-    usual = gc.get_threshold()
-    gc.freeze()  # nor does looking through the libraries and tables, whose memory forked workers share
-    gc.set_threshold(50_000, 20, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
-        gc.unfreeze()
 
 
 def _by_workers(work: Callable[[str], T], names: Sequence[str], workers: int) -> dict[int, T]:

@@ -14,6 +14,7 @@ from bench.analysis.charts import CHARTS, Rendered, rendered
 from bench.analysis.charts.svg import frame_rule
 from bench.analysis.findings import findings
 from bench.analysis.frames import attack_frame, by_value, detector_names, watermark_names
+from bench.analysis.garbage import few_collections
 from bench.analysis.page import policy as page_policy
 from bench.analysis.page import tables as page_tables
 from bench.analysis.page.behind import Behind, quality_table
@@ -55,6 +56,7 @@ class DetectorPart:
     tables: list[Table]
 
 
+@few_collections()
 def build(run: Run, tables: Mapping[str, pd.DataFrame], charts: Sequence[Rendered]) -> str:
     """The page, in every language at once. The same records give the same text, byte for byte.
 

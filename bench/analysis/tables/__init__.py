@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
+from bench.analysis.garbage import few_collections
 from bench.analysis.tables import (
     captions,
     detection,
@@ -47,6 +49,7 @@ TABLES: dict[str, Callable[[Run], pd.DataFrame]] = {
 }
 
 
+@few_collections()
 def make(run: Run, only: Sequence[str] | None = None) -> dict[str, pd.DataFrame]:
     """The tables of a run, all or those named.
 
@@ -56,7 +59,9 @@ def make(run: Run, only: Sequence[str] | None = None) -> dict[str, pd.DataFrame]
     for name in only or ():
         if name not in TABLES:
             raise unknown("table", name, TABLES)
-    return {name: make_one(run) for name, make_one in TABLES.items() if only is None or name in only}
+    # The bootstrap multiplies many small matrices: threads cost each of them twenty times what they save.
+    with threadpool_limits(limits=1, user_api="blas"):
+        return {name: make_one(run) for name, make_one in TABLES.items() if only is None or name in only}
 
 
 def caption(run: Run, name: str, made: Mapping[str, pd.DataFrame]) -> str:
