@@ -49,7 +49,7 @@ def per_run(make: Callable[[Run], T]) -> Callable[[Run], T]:
 def as_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a small frame as plain dictionaries."""
     # Asked for hundreds of times per report, most often for a few rows: ``to_dict`` takes several times as long.
-    names = list(frame.columns)
+    names = frame.columns.tolist()
     return [dict(zip(names, row, strict=True)) for row in zip(*(frame[name].tolist() for name in names), strict=True)]
 
 
