@@ -23,7 +23,8 @@ def settings(cls: type[T]) -> type[T]:
     ``Jpeg(progressive='no')`` would else run and mean something else. A whole number given for a ``float`` becomes one:
     ``Blur(sigma=1)`` and ``Blur(sigma=1.0)`` are one setting and must have one name.
 
-    A class that inherits from such a class is decorated with ``settings`` again, not with ``dataclass``.
+    A class that inherits from such a class is decorated with ``settings`` again, not with ``dataclass``. An ``__eq__``,
+    ``__hash__`` or ``__repr__`` that a class defines itself is kept.
 
     Raises:
         ValueError: when such a class is made with a parameter of another kind.
@@ -39,7 +40,11 @@ def settings(cls: type[T]) -> type[T]:
     # Methods that all such classes share: those that ``dataclass`` compiles for each would be a fifth of the time that
     # a list of the hundred attacks takes.
     made: Any = dataclass(repr=False, eq=False, match_args=False)(cls)
-    made.__setattr__, made.__delattr__, made.__eq__, made.__hash__ = _set_once, _keep, _equal, _hash
+    made.__setattr__, made.__delattr__ = _set_once, _keep
+    if "__eq__" not in cls.__dict__:
+        made.__eq__ = _equal
+    if cls.__dict__.get("__hash__") is None:  # Python puts None there where a class has an ``__eq__`` of its own
+        made.__hash__ = _hash
     if "__repr__" not in cls.__dict__:
         made.__repr__ = _short_repr
     return made  # type: ignore[no-any-return]
@@ -65,7 +70,8 @@ def _equal(self: Any, other: object) -> Any:
 
 
 def _hash(self: Any) -> int:
-    return hash(_compared(self))
+    hashed = (field for field in fields(self) if (field.compare if field.hash is None else field.hash))
+    return hash(tuple(getattr(self, field.name) for field in hashed))
 
 
 def _check_kinds(self: Any) -> None:

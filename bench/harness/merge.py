@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 #: What may differ between two runs of the same view: who made it, how long that took, whether it was asked about again,
-#: and the bytes of a signed file, which hold a salt and the time.
-UNSTABLE = ("run", "sha256", "bytes", "repeat_difference", *SECONDS)
+#: the bytes of a signed file, which hold a salt and the time, and the last digits of SSIM, which depend on the
+#: processor; PSNR is of whole numbers, and says whether the pixels differ.
+UNSTABLE = ("run", "sha256", "bytes", "ssim", "repeat_difference", *SECONDS)
 
 #: Of views that several runs made, so many are joined at a time, with all rows about them.
 JOINED_AT_ONCE = 20_000

@@ -112,7 +112,8 @@ class Claim:
             with contextlib.suppress(Exception):
                 files, _ = place(self._given)  # not all kinds can be shared by threads; fsspec keeps one for each
                 found = self._read(files)
-                if found is not None and not self._is_own(found):
+                # Nothing in it is what a full disk leaves of our own; who is just writing looks again and sees ours.
+                if found and not self._is_own(found):
                     self._lost = found
                     return
                 self._write(files)

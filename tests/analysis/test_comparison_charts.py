@@ -204,6 +204,15 @@ class TestSubgroups:
         with style.styled():
             nothing_overlaps(figure)
 
+    def test_sources_whose_names_look_alike_are_cut_apart(self, make_run):
+        names = [f"photographs-of-{who}-scanned-and-cropped-by-the-archive" for who in ("family-a", "family-b")]
+        samples = [replace(s, id=f"{i}{s.id}", source=name)
+                   for i, name in enumerate(names) for s in people(20, 12, calibration=20)]  # fmt: skip
+        score = lambda name, sample, attack, regime: float(chance(sample.id, attack).random() < 0.3)  # noqa: E731
+        figure = draw(make_run(Spec(samples, ATTACKS, [detector("d")], score=score)), "subgroups")[0].figure
+        words = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+        assert len(set(words)) == 3
+
     def test_one_source_alone_has_nothing_to_be_compared_with(self, make_run):
         assert draw(make_run(Spec(people(12, 12, calibration=20), ATTACKS, [detector("d")])), "subgroups") == []
 

@@ -106,3 +106,16 @@ def test_the_command_draws_detectors_and_refuses_other_endings(tmp_path, washtes
     assert washtest("compare", "--detectors", "d", "e", run, "--chart", tmp_path / "x.png").code == 0
     said = washtest("compare", "--detectors", run, "--chart", tmp_path / "x.gif")
     assert said.code == 2 and ".svg, .png, .pdf" in said.err and len(said.err.splitlines()) == 1
+
+
+def test_long_names_that_look_alike_stay_apart(make_run):
+    names = [f"/home/someone/detectors/version-{i}/detect.py:score" for i in (1, 2, 3)]
+    rows = comparison.of_detectors(compare_detectors(make_run(spec(names=names))).pairs)
+    assert len({row.group for row in rows if ", AUC, native" in row.group}) == 3
+    attacks = [f"Chain(attacks=(Screenshot(width={width}, dpr=2), Jpeg(quality=75)))" for width in (360, 412)]
+    runs = [f"/home/someone/runs/2026-11-{day}/of-the-second-suite/run" for day in (22, 23)]
+    rows = [comparison.Row("g", attack, 0.2, 0.4, 0.1, 0.3, 1.0, True) for attack in attacks]
+    with style.styled():
+        words = texts_of(comparison.chart(rows, "Two", *runs))
+    assert len({word for word in words if word.startswith("Chain(")}) == 2
+    assert len({word for word in words if word.startswith("/home")}) == 2

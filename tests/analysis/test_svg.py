@@ -200,3 +200,28 @@ class TestElement:
         assert "rotate(-90)" in text.get("transform", "")
         assert float(text.get("textLength", 0)) == pytest.approx(width, abs=0.5)
         assert not list(ET.fromstring(element).iter("use"))
+
+    @pytest.mark.parametrize("words", ["on the wifi", "of a cafe\u0301", "x\u0323\u0307"])
+    def test_a_ligature_or_an_accent_at_the_end_is_not_squeezed(self, words):
+        with style.styled():
+            made = style.figure(4, 1)
+            made.text(0.1, 0.2, words, fontsize=9)
+            made.text(0.1, 0.6, words + "|", fontsize=9)
+            texts = ET.fromstring(Drawing.of(made).element("c")).iter("text")
+        bare, barred = (float(text.get("textLength", 0)) for text in texts)
+        bar = 9 * 0.337  # the advance of "|" in DejaVu Sans, of its size
+        assert bare == pytest.approx(barred - bar, abs=0.05)
+
+    def test_text_from_right_to_left_has_the_length_that_the_reader_gives_it(self):
+        with style.styled():
+            made = style.figure(4, 1)
+            made.text(0.1, 0.2, "العربية", fontsize=9)
+            (text,) = ET.fromstring(Drawing.of(made).element("c")).iter("text")
+        assert text.get("textLength") is None
+
+    def test_accents_stand_where_the_font_puts_them(self):
+        with style.styled():
+            made = style.figure(4, 1)
+            made.text(0.1, 0.2, "q\u0323\u0307", fontsize=9)
+            uses = [use.attrib for use in ET.fromstring(Drawing.of(made).file()).iter(f"{SVG}use")]
+        assert any(float(use.get("y", 0)) for use in uses)

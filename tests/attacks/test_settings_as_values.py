@@ -57,3 +57,30 @@ def test_settings_that_inherit_add_their_own() -> None:
     assert repr(one) == "Cropped(quality=50, edge=0.0)"
     with pytest.raises(TypeError, match="unexpected keyword argument 'edges'"):
         Cropped(edges=0)
+
+
+def test_how_a_class_compares_itself_is_kept() -> None:
+    @settings
+    class Folded:
+        """Equal in any case."""
+
+        name: str = "a"
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Folded) and self.name.lower() == other.name.lower()
+
+        def __hash__(self) -> int:
+            return hash(self.name.lower())
+
+    assert Folded("A") == Folded("a") != Folded("b") and len({Folded("A"), Folded("a")}) == 1
+
+
+def test_a_field_may_be_compared_and_not_hashed() -> None:
+    @settings
+    class Mapped:
+        """With a value that has no hash."""
+
+        scale: int = 1
+        table: dict[str, int] = dataclasses.field(default_factory=dict, hash=False)
+
+    assert Mapped(2, {"a": 1}) != Mapped(2) and hash(Mapped(2, {"a": 1})) == hash(Mapped(2))

@@ -62,6 +62,17 @@ def leave(url: str, content: bytes) -> None:
     files.pipe_file(f"{root}/{NAME}", content)
 
 
+def test_claim_that_a_full_disk_emptied_is_written_again(claim, url: str) -> None:
+    first = claim("a")
+    first.take(print)
+    leave(url, b"")
+    until = time.monotonic() + 5
+    while not written(url) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert json.loads(written(url) or b"{}").get("owner") == "a"
+    first.check()
+
+
 def test_second_run_is_refused_while_the_first_gives_signs(claim, url: str) -> None:
     first, second, said = claim("a"), claim("b"), []
     first.take(said.append)

@@ -52,6 +52,13 @@ def coy(n: int, size: int, together: int) -> Score:
     return Score(None, "abstain") if n % 2 else Score(1.0)
 
 
+def failing(n: int, size: int, together: int) -> Score:
+    """Never a score, for one reason or for another."""
+    if n % 2:
+        return Score(None, "abstain")
+    raise CodedError("E_CONNECTION", "nobody there")
+
+
 def blended(n: int, size: int, together: int) -> Score:
     """Answers of a batch differ from those of one file alone, as sums in another order do."""
     return Score(size % 101 + (1e-7 if together > 1 else 0))
@@ -97,7 +104,7 @@ def test_who_answers_differently_is_named_with_the_largest_difference(tiny: Path
     out = measured(tools, tiny, tmp_path / "run", Told("moody", moody), Told("coy", coy), Told("steady", steady))
     coy_said, moody_said = unrepeatable(out, ENGLISH)
     assert coy_said.startswith("coy does not repeat itself: asked twice more about the same file, it answered diff")
-    assert "for 3 of 3 files, once with a score and once without." in coy_said
+    assert "for 3 of 3 files, not always with a score." in coy_said
     assert moody_said.startswith("moody does not") and "for 3 of 3 files, by up to 0.001." in moody_said
     rows = tools.records(out).scores
     assert rows[rows["detector"].eq("coy")]["repeat_difference"].max() == math.inf
@@ -105,6 +112,12 @@ def test_who_answers_differently_is_named_with_the_largest_difference(tiny: Path
     page = (out / "report.html").read_text("utf-8")
     assert "moody does not repeat itself" in page and "moody 的得分不可复现" in page
     assert not (out / "tables" / "failures.csv").read_text().splitlines()[1:]  # no cell of it failed
+
+
+def test_who_never_gives_a_score_is_not_said_to_have_given_one(tiny: Path, tools, tmp_path: Path) -> None:
+    out = measured(tools, tiny, tmp_path / "run", Told("failing", failing))
+    (said,) = unrepeatable(out, ENGLISH)
+    assert "files, not always with a score." in said
 
 
 def test_who_gives_no_answer_is_not_asked_again(tiny: Path, tools, tmp_path: Path) -> None:

@@ -171,18 +171,31 @@ def test_one_shard_alone_is_merged_and_the_others_are_missing(runs: Path, tmp_pa
     assert records.read_header(tmp_path / "merged")["planned"] == records.read_header(runs / "whole")["planned"]
 
 
-def test_runs_that_contradict_each_other_are_refused(runs: Path, tools, tmp_path: Path, monkeypatch) -> None:
-    other = Path(shutil.copytree(runs / "declared", tmp_path / "other"))
-    with store_module.Store(other) as store:
-        for path in records.shard_files(other, "views"):
-            files = [other / "records" / table / path.name for table in records.TABLES]
-            import pyarrow.parquet as pq
+def with_more(folder: Path, out: Path, table: str, column: str, more: float) -> Path:
+    """A copy of a run whose values in a column are larger by so much."""
+    import pyarrow.parquet as pq
 
+    shutil.copytree(folder, out)
+    with store_module.Store(out) as store:
+        for path in records.shard_files(out, "views"):
+            files = [out / "records" / table / path.name for table in records.TABLES]
             rows = {t: pq.read_table(file).to_pylist() for t, file in zip(records.TABLES, files, strict=True)}
-            for row in rows["scores"]:
-                row["value"] += 0.5
+            for row in rows[table]:
+                row[column] = None if row[column] is None else row[column] + more
             store.remove(path.name)
             store.commit(store_module.parquet_files(rows))
+    return out
+
+
+def test_last_digits_of_ssim_are_no_contradiction(runs: Path, tools, tmp_path: Path) -> None:
+    other = with_more(runs / "others", tmp_path / "other", "views", "ssim", 7e-7)
+    assert merge([runs / "declared", other], tmp_path / "merged", COMMAND) == []
+    assert merge([runs / "declared", runs / "others"], tmp_path / "same", COMMAND) == []
+    tools.assert_same_records(tmp_path / "merged", tmp_path / "same")
+
+
+def test_runs_that_contradict_each_other_are_refused(runs: Path, tmp_path: Path) -> None:
+    other = with_more(runs / "declared", tmp_path / "other", "scores", "value", 0.5)
     with pytest.raises(UserError) as raised:
         merge([runs / "declared", other], tmp_path / "merged", COMMAND)
     message = str(raised.value)

@@ -162,7 +162,8 @@ def draw(run: Run, tables: Mapping[str, pd.DataFrame], only: Sequence[str] | Non
     if "detector_errors" in needed(only):  # most of its rows are of one source each, and no chart shows those
         errors = tables["detector_errors"]
         tables = {**tables, "detector_errors": errors[errors["source"].eq(POOLED)]}
-    with style.told_apart([*attack_frame(run)["attack"], *detector_names(run)]):
+    subgroups = (name for column in ("source", "group") for name in run.views[column].drop_duplicates().dropna())
+    with style.told_apart([*attack_frame(run)["attack"], *detector_names(run), *subgroups]):
         for kind in wanted(only):
             of_detectors, maker = MAKERS[kind]
             for name, made in maker(run, *(tables[table] for table in NEEDS[kind])):

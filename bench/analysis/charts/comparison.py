@@ -78,6 +78,7 @@ def of_detectors(pairs: pd.DataFrame) -> list[Row]:
     Where families have several files, rates have no interval here: Newcombe's takes files for independent.
     """
     out = []
+    names = frozenset([*pairs["detector_a"], *pairs["detector_b"]])
     for row in as_rows(pairs):
         # Verdicts are right or wrong, so what only the first gets right the second gets wrong.
         for truth, measure in (("ai", "misses"), ("human", "false positives")):
@@ -89,15 +90,20 @@ def of_detectors(pairs: pd.DataFrame) -> list[Row]:
             alone = f"families of {truth}" not in row["note"]
             rates = ((wrong + only_b) / n, (wrong + only_a) / n)
             ends = (float(low), float(high)) if alone else (float("nan"), float("nan"))
-            out.append(_of_pair(row, measure, rates, ends, row[f"p_{truth}_holm"]))
+            out.append(_of_pair(row, names, measure, rates, ends, row[f"p_{truth}_holm"]))
         if not pd.isna(row["auc_difference"]):
             ends = (-row["auc_difference_high"], -row["auc_difference_low"])
-            out.append(_of_pair(row, "AUC", (row["auc_a"], row["auc_b"]), ends, row["p_auc_holm"]))
+            out.append(_of_pair(row, names, "AUC", (row["auc_a"], row["auc_b"]), ends, row["p_auc_holm"]))
     return out
 
 
-def _of_pair(row: dict[str, Any], measure: str, rates: tuple[float, float], ends: tuple[float, float], p: float) -> Row:
-    group = f"{style.short(row['detector_a'], 24)} → {style.short(row['detector_b'], 24)}, {measure}, {row['regime']}"
+def _of_pair(
+    row: dict[str, Any], names: frozenset[str], measure: str, rates: tuple[float, float], ends: tuple[float, float],
+    p: float,
+) -> Row:  # fmt: skip
+    with style.told_apart(names):
+        pair = " → ".join(style.short(row[name], 24) for name in ("detector_a", "detector_b"))
+    group = f"{pair}, {measure}, {row['regime']}"
     return Row(group, row["attack"], *rates, *ends, p, measure == "AUC")
 
 
@@ -122,7 +128,8 @@ def chart(rows: list[Row], title: str, first: str, second: str) -> Figure:
     lines: list[Row | str] = []
     for row in shown:
         lines += [row] if lines and row.group == _group(lines[-1]) else [row.group, row]
-    names = [line if isinstance(line, str) else style.short(line.name) for line in lines]
+    with style.told_apart({row.name for row in shown}):
+        names = [line if isinstance(line, str) else style.short(line.name) for line in lines]
     left = 0.3 + 0.06 * max(map(style.extent, names))
     width = max(left + RATES_W + GAP + DIFFERENCE_W + 0.3, 5.6)
     notes = f"Bars: 95 % intervals of the paired difference. Filled: p < {SIGNIFICANT:g} after Holm over every test of "
@@ -158,10 +165,11 @@ def chart(rows: list[Row], title: str, first: str, second: str) -> Figure:
     step = next(size for size in (2, 5, 10, 25, 50, 100) if reach / size < 3)
     differences.set_xticks([mark for mark in range(-100, 101, step) if abs(mark) <= reach])
     look: dict[str, Any] = {"color": style.INK, "linestyle": "", "marker": "o", "markersize": 4}
-    handles = [
-        Line2D([], [], markerfacecolor=style.PAPER, label=style.short(first, 40), **look),
-        Line2D([], [], label=style.short(second, 40), **look),
-    ]
+    with style.told_apart((first, second)):
+        handles = [
+            Line2D([], [], markerfacecolor=style.PAPER, label=style.short(first, 40), **look),
+            Line2D([], [], label=style.short(second, 40), **look),
+        ]
     made.legend(
         handles=handles, loc="upper left", bbox_to_anchor=(0.12 / width, 1 - 0.58 / (head + height + foot)), ncols=2,
         columnspacing=1.6, borderaxespad=0, borderpad=0, handlelength=1,

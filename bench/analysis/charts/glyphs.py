@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import html
+import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,9 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.path import Path
 from matplotlib.textpath import text_to_path
 from matplotlib.transforms import IdentityTransform, Transform
+
+#: Classes of letters and marks that turn the direction of text.
+_LEFTWARDS = ("R", "AL", "AN", "RLE", "RLO", "RLI")
 
 _LETTERS = {int(Path.MOVETO): "M", int(Path.LINETO): "L", int(Path.CURVE3): "Q", int(Path.CURVE4): "C"}
 
@@ -111,7 +115,8 @@ _outlines: dict[str, Any] = {}
 def _run(text: str, families: tuple[str, ...], weight: str) -> tuple[dict[str, str], str, float]:
     """A text laid out at ``FONT_SCALE``: its glyphs' outlines by id, references to them, and how far it reaches.
 
-    The reach is 0 where a glyph comes from a font other than DejaVu Sans, whose advance is not asked for.
+    The reach is 0 where a glyph comes from a font other than DejaVu Sans, whose advance is not asked for, and where
+    text runs from right to left, so that the last letter is not the last glyph.
     """
     font = _font(families, weight)
     font.set_size(text_to_path.FONT_SCALE, text_to_path.DPI)
@@ -119,15 +124,25 @@ def _run(text: str, families: tuple[str, ...], weight: str) -> tuple[dict[str, s
     for glyph, (points, codes) in new.items():
         _outlines[glyph] = outline(Path(points, codes), IdentityTransform())[0] if len(points) else ""
     names = {glyph: glyph.replace("%20", "_") for glyph, *_ in found}
-    uses = "".join(
-        f'<use xlink:href="#{names[glyph]}"' + (f' x="{number(x)}"/>' if x else "/>") for glyph, x, _, _ in found
-    )
+    uses = "".join(f'<use xlink:href="#{names[glyph]}"{_place("x", x)}{_place("y", y)}/>' for glyph, x, y, _ in found)
     shapes = {name: _outlines[glyph] for glyph, name in names.items()}
     reach = 0.0
     if len(text) > 1 and all(name.startswith("DejaVuSans") for name in names.values()):
-        last = font.load_char(ord(text[-1]), flags=ft2font.LoadFlags.NO_HINTING)
-        reach = found[-1][1] + last.linearHoriAdvance / 65536
+        if not text.isascii() and any(unicodedata.bidirectional(letter) in _LEFTWARDS for letter in text):
+            reach = 0.0
+        elif len(found) == len(text) and not unicodedata.combining(text[-1]):
+            last = font.load_char(ord(text[-1]), flags=ft2font.LoadFlags.NO_HINTING)
+            reach = found[-1][1] + last.linearHoriAdvance / 65536
+        else:  # a ligature or an accent may be its last glyph: where a blank after it would stand
+            blank, _, _ = text_to_path.get_glyphs_with_font(
+                font, f"{text} ", glyph_map=_outlines, return_new_glyphs_only=True
+            )
+            reach = blank[-1][1]
     return shapes, uses, float(reach)
+
+
+def _place(name: str, value: float) -> str:
+    return f' {name}="{number(value)}"' if value else ""
 
 
 @functools.cache

@@ -105,7 +105,7 @@ PROSE = {
     "repeats": "{detector} 的得分不可复现：对同一文件再问两次，{n} 个文件中有 {k} 个两次回答不同，{told}。"
     "其数字均取自每个文件的一次回答，另一次测试会得到不同的数字。",
     "repeats_by": "最多相差 {most}",
-    "repeats_none": "一次有得分，一次没有",
+    "repeats_none": "并非每次都有得分",
     "and_more": "{names}等，另有 {more} 种",
     "sentence_joint": "",
     "list_joint": "、",

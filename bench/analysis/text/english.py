@@ -104,7 +104,7 @@ PROSE = {
     "repeats": "{detector} does not repeat itself: asked twice more about the same file, it answered differently for "
     "{k} of {n} files, {told}. Its figures are of one answer to each file, and another run gives others.",
     "repeats_by": "by up to {most}",
-    "repeats_none": "once with a score and once without",
+    "repeats_none": "not always with a score",
     "and_more": "{names} and {more} more",
     "sentence_joint": " ",
     "list_joint": ", ",
