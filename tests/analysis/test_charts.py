@@ -210,3 +210,16 @@ def test_long_names_that_differ_anywhere_are_cut_to_different_texts(length):
     assert len(set(told[:9])) == 9 and all(style.extent(text) <= length for text in told)
     assert len(set(told)) == len(names)
     assert {name: style.short(name, length) for name in names} == usual
+
+
+def test_titles_tell_long_names_apart():
+    names = [
+        f"/somewhere/a-folder/of-the-second-half-of-the-year/version-{i}/detector.py:score_of_a_file" for i in (1, 2)
+    ]
+    with style.styled(), style.told_apart(names):
+        titles = []
+        for name in names:
+            made = style.figure(style.COLUMN, 2)
+            style.heading(made, style.titled("Detection against picture quality", name))
+            titles.append(made.texts[0].get_text())
+    assert titles[0] != titles[1] and not any(title.count("…") > 2 for title in titles)

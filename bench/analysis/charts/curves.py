@@ -72,7 +72,7 @@ def curve_charts(
     attacks = attack_frame(run)
     stars = set(attacks["attack"][attacks["channel"].str.startswith("simulated")])
     for detector in detector_names(run):
-        heading = f"{title}: {style.short(detector, 50)}"
+        heading = style.titled(title, detector)
         panels = _curves(run, frozen, errors, detector, stars)
         if not panels:
             text = f"No attack left {MIN_N} scores or more of human and of AI files, so there is no curve."

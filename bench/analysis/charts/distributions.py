@@ -38,7 +38,7 @@ def distribution_charts(run: Run, frozen: pd.DataFrame, errors: pd.DataFrame) ->
         pooled = errors[errors["detector"].eq(detector) & errors["auc"].notna()]
         rows = at_threshold(pooled, detector, choice) if choice.kind else pooled
         rows = rows.drop_duplicates(["regime", "attack"])
-        title = f"{TITLE}: {style.short(detector, 50)}"
+        title = style.titled(TITLE, detector)
         if len(rows):
             yield detector, _figure(run, scores, title, choice, rows)
         else:

@@ -33,7 +33,7 @@ LINES: tuple[tuple[str, str, str, Any], ...] = (
 def edited_charts(run: Run, frozen: pd.DataFrame, table: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
     """One chart per detector, none without edited files: ``(name of the detector, figure)``."""
     for detector in detector_names(run) if len(table) else ():
-        title = f"{TITLE}: {style.short(detector, 50)}"
+        title = style.titled(TITLE, detector)
         choice = main_threshold(frozen, detector)
         rows = at_threshold(table, detector, choice)
         cells = _cells(run, rows)

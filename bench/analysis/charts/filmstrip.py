@@ -71,7 +71,7 @@ def draw_filmstrip(
 ) -> list[Path]:
     """Draw the strip into a folder and say which files were written; arguments as ``filmstrip_figures``."""
     written = []
-    with style.styled():
+    with style.styled(), style.told_apart([*strip.thresholds, *(frame.attack for frame in strip.frames)]):
         for page, made in enumerate(filmstrip_figures(strip, pictures, outlined)):
             name = file_name("filmstrip", strip.sample) + (f"_{page + 1}" if page else "")
             for form in formats:

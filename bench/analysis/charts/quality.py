@@ -90,7 +90,7 @@ def _figure(run: Run, detector: str, choice: Choice, rows: pd.DataFrame, points:
     panel_w = (style.COLUMN - left - gap - 0.2) / 2
     made = style.figure(style.COLUMN, head + block_h * len(regimes) + foot)
     style.heading(
-        made, f"{TITLE}: {style.short(detector, 50)}",
+        made, style.titled(TITLE, detector),
         f"AI files flagged, %, test split, threshold frozen ({choice.note}).",
     )  # fmt: skip
     for i, regime in enumerate(regimes):

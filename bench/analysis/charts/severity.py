@@ -29,7 +29,7 @@ def severity_charts(run: Run, frozen: pd.DataFrame, errors: pd.DataFrame) -> Ite
     families = [family for family in several.index if several[family] >= 2]
     baseline = at_threshold(errors, BASELINE, main_threshold(frozen, BASELINE))
     for detector in detector_names(run):
-        title = f"{TITLE}: {style.short(detector, 50)}"
+        title = style.titled(TITLE, detector)
         choice = main_threshold(frozen, detector)
         rows = at_threshold(errors, detector, choice)
         if not len(rows) or not rows[["fpr", "fnr"]].notna().to_numpy().any():

@@ -108,10 +108,20 @@ def figure(width: float, height: float) -> Figure:
 def heading(made: Figure, title: str, subtitle: str = "") -> None:
     """Title and subtitle at the top left, at the same distance from the edge whatever the size."""
     width, height = made.get_size_inches()
-    title = short(title, int((width - 0.24) / 0.1))
+    title = short(title, _title_length(width))
     made.text(0.12 / width, 1 - 0.12 / height, title, fontsize=10.5, fontweight="bold", va="top")
     if subtitle:
         made.text(0.12 / width, 1 - 0.36 / height, subtitle, fontsize=7.5, color=MUTED, va="top", linespacing=1.35)
+
+
+def _title_length(width: float) -> int:
+    """How many letters of a title a figure of this width in inches has room for."""
+    return int((width - 0.24) / 0.1)
+
+
+def titled(title: str, name: str) -> str:
+    """The title of a chart about a detector, whose name is cut to the room that is left in a text column."""
+    return f"{title}: {short(name, _title_length(COLUMN) - len(title) - 2)}"
 
 
 def wrapped(text: str, width: float) -> str:

@@ -96,7 +96,7 @@ def _figure(run: Run, detector: str, choice: Choice, panels: list[Panel]) -> Fig
     foot = 0.55 + 0.13 * notes.count("\n")
     made = style.figure(style.COLUMN, head + sum(heads) + sum(heights) + between * (len(panels) - 1) + foot + 0.1)
     style.heading(
-        made, f"{TITLE}: {style.short(detector, 50)}",
+        made, style.titled(TITLE, detector),
         f"Human files flagged, %, test split, threshold frozen ({choice.note}).",
     )  # fmt: skip
     top = head
