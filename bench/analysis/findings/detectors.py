@@ -18,10 +18,16 @@ from bench.records import Run
 #: Below this AUC the baseline separates too little to explain anything.
 BASELINE_SEPARATES = 0.6
 
+#: Columns of ``detector_errors`` that the sentences tell of.
+USED = [
+    "detector", "regime", "attack", "alpha", "threshold_kind", "n_human", "fpr", "fpr_low", "fpr_high", "n_ai", "fnr",
+    "fnr_low", "fnr_high",
+]  # fmt: skip
+
 
 def detector_findings(run: Run, frozen: pd.DataFrame, errors: pd.DataFrame, say: Say) -> Iterator[Finding]:
     """Cautions about formats and drifting thresholds, then errors on clean files and at worst."""
-    clean, pooled = clean_attacks(run), by_value(errors[errors["source"].eq(POOLED)], "detector")
+    clean, pooled = clean_attacks(run), by_value(errors.loc[errors["source"].eq(POOLED), USED], "detector")
     ranked: list[tuple[float, Finding]] = []
     if lacks_baseline(run):
         yield Finding("gap", say("no_baseline"), "detectors")
