@@ -183,7 +183,11 @@ def gap_interval(events: Ints, files: Ints, samples: Iterable[Floats], shown: Bo
     for i, sampled in enumerate(samples):
         error = sampled - rates[:, i]
         error[:, ~shown[:, i]] = np.nan
-        highest, lowest = np.fmax(highest, error), np.fmin(lowest, error)
+        if i == 0:
+            highest, lowest = error, error.copy()
+        else:
+            np.fmax(highest, error, out=highest)
+            np.fmin(lowest, error, out=lowest)
     apart = np.asarray(highest - lowest)
     reach = np.quantile(np.where(np.isfinite(apart), apart, 0.0), 0.95, axis=0)
     difference = rates[:, :, None] - rates[:, None]
