@@ -1,6 +1,6 @@
 """Folders in shared places and object stores, named as fsspec names them (https://filesystem-spec.readthedocs.io).
 
-A place is a path, ``s3://bucket/run``, ``gs://``, ``sftp://``, ... Optional: ``pip install 'washtest[ray]'`` brings
+A place is a path, ``s3://bucket/run``, ``gs://``, ``sftp://``, ... Optional: ``pip install 'washtest[mirror]'`` brings
 fsspec.
 """
 
@@ -44,7 +44,7 @@ def place(url: str) -> tuple[Any, str]:
     try:
         import fsspec
     except ImportError:
-        raise UserError(f"{without_secrets(url)} needs fsspec; run: pip install 'washtest[ray]'") from None
+        raise UserError(f"{without_secrets(url)} needs fsspec; run: pip install 'washtest[mirror]'") from None
     try:
         files, root = fsspec.url_to_fs(url)
     except Exception as error:  # a package that is missing, named in its words; an unknown kind; no such host

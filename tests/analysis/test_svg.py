@@ -17,7 +17,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
 from matplotlib.textpath import TextToPath
 
-from bench.analysis.charts import style
+from bench.analysis.charts import glyphs, style
 from bench.analysis.charts.panel import Panel
 from bench.analysis.charts.svg import Drawing, frame_rule
 
@@ -166,6 +166,26 @@ def test_names_that_no_xml_can_hold_are_shown_with_a_mark_instead():
         (text,) = ET.fromstring(drawing.element("c").encode()).iter("text")
     wanted = "a\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}b <xlink:href>"
     assert wanted in [one.get("aria-label") for one in root.iter(f"{SVG}g")] and text.text == wanted
+
+
+def test_layout_that_comes_out_wrong_once_is_not_taken(monkeypatch: pytest.MonkeyPatch):
+    real, calls = glyphs.text_to_path.get_glyphs_with_font, []
+
+    def wrong_at_first(*args, **kwargs):
+        found, new, rest = real(*args, **kwargs)
+        calls.append(1)
+        return ([(name, 2 * x, y, scale) for name, x, y, scale in found] if len(calls) == 1 else found), new, rest
+
+    def drawn() -> str:
+        made = style.figure(4, 1)
+        made.text(0.1, 0.2, "seldom laid out 5512")
+        return Drawing.of(made).element("c")
+
+    with style.styled():
+        right = drawn()
+        glyphs._run.cache_clear()
+        monkeypatch.setattr(glyphs.text_to_path, "get_glyphs_with_font", wrong_at_first)
+        assert drawn() == right and len(calls) == 3
 
 
 class TestElement:
